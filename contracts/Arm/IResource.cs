@@ -1,0 +1,70 @@
+namespace ControlPlane.Contracts.Arm;
+
+/// <summary>
+/// What a resource type declares about itself; every verb of the front door, the worker's registry, the OpenAPI document and the conformance suite are
+/// derived from it. <typeparamref name="TSelf"/> holds the properties a client writes, <typeparamref name="TStatus"/> those that only the control plane
+/// writes; a reader sees both in <c>properties</c>.
+/// </summary>
+public interface IResource<TSelf, TStatus>
+    where TSelf : class, IResource<TSelf, TStatus>
+    where TStatus : class, new()
+{
+    static abstract ResourceType Type { get; }
+
+    /// <summary>Newest first: clients without an opinion take the first one.</summary>
+    static virtual IReadOnlyList<string> ApiVersions => Arm.ApiVersions.Own;
+
+    /// <summary>Every rule that <paramref name="wanted"/> breaks, all at once; <paramref name="current"/> is null on create.</summary>
+    static abstract IEnumerable<Violation> Violations(TSelf wanted, TSelf? current);
+
+    /// <summary>Ids in the properties that must name existing resources of the same subscription.</summary>
+    static virtual IEnumerable<Reference> References(TSelf wanted) => [];
+
+    /// <summary>Places taken from a quota while the resource exists.</summary>
+    static virtual QuotaDemand? Quota(TSelf wanted) => null;
+
+    /// <summary>A fact about the outside world that at most one resource may claim, such as the address of a BMC.</summary>
+    static virtual string? UniqueKey(TSelf wanted) => null;
+
+    static virtual IReadOnlyList<ResourceAction> Actions => [];
+
+    /// <summary>How long the operation that carries out a request may take in all; after that it fails with <c>OperationTimedOut</c>.</summary>
+    static virtual TimeSpan TimeLimit(string request) => TimeSpan.FromHours(1);
+
+    /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
+    static virtual bool CompletesOnWrite => false;
+}
+
+/// <summary>A POST action of a resource type; <paramref name="Body"/> is the shape of its parameters, null when it takes none.</summary>
+public sealed record ResourceAction(string Name, string Description, Type? Body = null);
+
+/// <summary>A property that holds the id of another resource.</summary>
+public sealed record Reference(string Target, string Id, ResourceType Type);
+
+/// <summary>So many places of one SKU family.</summary>
+public sealed record QuotaDemand(string Family, int Amount);
+
+/// <summary>A rule that a property breaks: <paramref name="Target"/> is its path below <c>properties</c>.</summary>
+public sealed record Violation(string Target, string Message)
+{
+    public static Violation Immutable(string target, string wayOut) => new(target, $"cannot change once the resource exists; {wayOut}");
+}
+
+/// <summary>Marks a write-only property: it is stored encrypted and never read back.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+public sealed class SecretAttribute : Attribute;
+
+/// <summary>A status without any property of its own.</summary>
+public sealed record NoStatus;
+
+public static class ApiVersions
+{
+    public static IReadOnlyList<string> Own { get; } = ["2026-06-01"];
+
+    /// <summary>What unmodified Azure clients send to the namespaces that Azure owns.</summary>
+    public static IReadOnlyList<string> Azure { get; } =
+    [
+        "2026-06-01", "2025-04-01", "2024-11-01", "2024-03-01", "2023-07-01", "2022-12-01", "2022-09-01", "2021-10-01", "2021-04-01", "2021-01-01", "2020-10-01", "2020-06-01",
+        "2019-11-01", "2019-10-01", "2018-05-01", "2016-09-01", "2016-06-01", "2016-02-01",
+    ];
+}

@@ -1,0 +1,209 @@
+using ControlPlane.Contracts.Arm;
+using Npgsql;
+
+namespace ControlPlane.Persistence.Arm;
+
+/// <summary>A write to one resource that has passed every check which needs no lock: what is to be stored, and the operation that will carry it out.</summary>
+public sealed record AcceptedWrite
+{
+    public required ResourceId Id { get; init; }
+
+    /// <summary>The version that the decision was made on; null when the resource must not exist yet.</summary>
+    public required long? ExpectedVersion { get; init; }
+
+    public string? Location { get; init; }
+    public string Tags { get; init; } = "{}";
+    public string Properties { get; init; } = "{}";
+    public required ProvisioningState State { get; init; }
+    public string? UniqueKey { get; init; }
+    public string? ManagedBy { get; init; }
+
+    /// <summary>Write-only properties by path, to be sealed.</summary>
+    public IReadOnlyDictionary<string, string> Secrets { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
+
+    public QuotaDemand? Quota { get; init; }
+    public NewOperation? Operation { get; init; }
+
+    /// <summary>End the resource's running operation as Canceled first: what DELETE does.</summary>
+    public bool Supersede { get; init; }
+
+    /// <summary>Such as <c>ControlPlane.BareMetal/racks/write</c>.</summary>
+    public required string Action { get; init; }
+
+    public required Caller Caller { get; init; }
+}
+
+/// <summary>The operation that a write starts.</summary>
+public sealed record NewOperation(Guid Id, string Request, string Location, TimeSpan TimeLimit, string? Parameters = null, string? TraceParent = null);
+
+/// <summary>Who asks: the principal's object id, User or Application, and the correlation id of the request.</summary>
+public sealed record Caller(string Principal, string PrincipalType, string CorrelationId);
+
+/// <summary>What became of an attempt to store a write.</summary>
+public abstract record AcceptOutcome
+{
+    public sealed record Accepted(long Version, DateTimeOffset CreatedAt, string CreatedBy, string CreatedByType, DateTimeOffset ModifiedAt, Guid? Superseded) : AcceptOutcome;
+
+    /// <summary>Somebody else wrote first: read again and decide again.</summary>
+    public sealed record Changed : AcceptOutcome;
+
+    /// <summary>Another operation of the resource is active.</summary>
+    public sealed record Busy(Guid Operation) : AcceptOutcome;
+
+    /// <summary>The parent is gone.</summary>
+    public sealed record ParentGone : AcceptOutcome;
+
+    /// <summary>Another resource claims the same fact about the outside world.</summary>
+    public sealed record Taken(string ResourceId) : AcceptOutcome;
+
+    public sealed record QuotaExceeded(string Family, int Limit, int Used, int Wanted) : AcceptOutcome;
+}
+
+/// <summary>
+/// The accept transaction: resource, operation, secrets, quota and activity commit together or not at all. PostgreSQL decides every race: the version in the where
+/// clause, the partial unique index on active operations, the foreign key to the parent, the limit in the quota's update.
+/// </summary>
+public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas quotas)
+{
+    private const string Insert = """
+        insert into resources (key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
+            created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, '{}', $11, 1, $12, $13, now(), $14, $15, now(), $14, $15)
+        on conflict do nothing returning version, created_at, created_by, created_by_type, modified_at
+        """;
+
+    private const string Update = """
+        update resources set id = $1, name = $2, location = $3, tags = $4::jsonb, properties = $5::jsonb, state = $6, version = version + 1, unique_key = $7,
+            modified_at = now(), modified_by = $8, modified_by_type = $9
+        where key = $10 and version = $11 returning version, created_at, created_by, created_by_type, modified_at
+        """;
+
+    private const string SupersedeActive = """
+        update operations set status = 'Canceled', ended_at = now(), lease_epoch = lease_epoch + 1, error = $2::jsonb
+        where resource_key = $1 and ended_at is null returning id
+        """;
+
+    /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
+    private const string InsertOperation = """
+        insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, parameters, status, started_at, deadline_at, due_at,
+            lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9,
+            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
+        on conflict do nothing
+        """;
+
+    private const string InsertActivity = """
+        insert into activities (at, subscription, resource_id, action, status, principal, correlation_id, operation_id)
+        values (now(), $1, $2, $3, $4, $5, $6, $7)
+        """;
+
+    private const string UpsertSecret = """
+        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version) values ($1, $2, $3, $4, $5)
+        on conflict (resource_key, path) do update set ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key, key_version = excluded.key_version
+        """;
+
+    private static readonly string Preempted = Json.Write(new ErrorBody("OperationPreempted", "The resource was deleted while this operation ran."));
+
+    /// <summary>Stores the write in a transaction of its own.</summary>
+    public async Task<AcceptOutcome> AcceptAsync(AcceptedWrite write, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        var outcome = await AcceptAsync(connection, write, cancel);
+        if (outcome is AcceptOutcome.Accepted)
+            await transaction.CommitAsync(cancel);
+        return outcome;
+    }
+
+    /// <summary>Stores the write in the caller's transaction; the caller rolls back (to its savepoint) unless it was accepted.</summary>
+    public async Task<AcceptOutcome> AcceptAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        if (write.Quota is { } demand && write.Location is { } location
+            && await quotas.ReserveAsync(connection, write.Id, location, demand, cancel) is { } exceeded)
+            return exceeded;
+        try
+        {
+            return await StoreAsync(connection, write, cancel);
+        }
+        catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            return new AcceptOutcome.ParentGone();
+        }
+        catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation && failure.ConstraintName == ConstraintNames.UniqueKey)
+        {
+            return new AcceptOutcome.Taken("another resource");
+        }
+    }
+
+    private async Task<AcceptOutcome> StoreAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        await using var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(write));
+        if (write.Supersede)
+            batch.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
+        if (write.Operation is { } operation)
+            batch.BatchCommands.Add(OperationCommand(write, operation));
+        foreach (var (path, secret) in write.Secrets)
+        {
+            var box = secrets.Seal($"{write.Id.Key}#{path}", secret);
+            batch.BatchCommands.Add(Command(UpsertSecret, write.Id.Key, path, box.Ciphertext, box.WrappedKey, box.KeyVersion));
+        }
+
+        batch.BatchCommands.Add(Command(InsertActivity, write.Id.Subscription.ToLowerInvariant(), write.Id.Text, write.Action,
+            write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation?.Id));
+
+        AcceptOutcome.Accepted accepted;
+        await using (var reader = await batch.ExecuteReaderAsync(cancel))
+        {
+            if (!await reader.ReadAsync(cancel))
+            {
+                await reader.DisposeAsync();
+                return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
+            }
+
+            accepted = new(reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4), null);
+            if (write.Supersede && await reader.NextResultAsync(cancel) && await reader.ReadAsync(cancel))
+                accepted = accepted with { Superseded = reader.GetGuid(0) };
+        }
+
+        return write.Operation is not null && OperationInserted(batch, write) is false
+            ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
+            : accepted;
+    }
+
+    private static bool OperationInserted(NpgsqlBatch batch, AcceptedWrite write) => batch.BatchCommands[write.Supersede ? 2 : 1].RecordsAffected == 1;
+
+    private static NpgsqlBatchCommand InsertCommand(AcceptedWrite write) => Command(Insert,
+        write.Id.Key, write.Id.Text, write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),
+        write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType);
+
+    private static NpgsqlBatchCommand UpdateCommand(AcceptedWrite write, long version) => Command(Update,
+        write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.Id.Key, version);
+
+    private static NpgsqlBatchCommand OperationCommand(AcceptedWrite write, NewOperation operation) => Command(InsertOperation,
+        operation.Id, write.Id.Key, write.Id.Text, write.Id.Type.ToString(), write.Id.Subscription.ToLowerInvariant(), operation.Location, operation.Request, operation.Parameters,
+        operation.TimeLimit, write.Caller.Principal, write.Caller.CorrelationId, operation.TraceParent);
+
+    private static async Task<AcceptOutcome> WhyNotInsertedAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("select id from resources where unique_key = $1 and key <> $2", connection)
+        {
+            Parameters = { new() { Value = (object?)write.UniqueKey ?? DBNull.Value }, new() { Value = write.Id.Key } },
+        };
+        return await command.ExecuteScalarAsync(cancel) is string other ? new AcceptOutcome.Taken(other) : new AcceptOutcome.Changed();
+    }
+
+    private static async Task<Guid> ActiveOperationAsync(NpgsqlConnection connection, ResourceId id, CancellationToken cancel)
+    {
+        await using var command = new NpgsqlCommand("select id from operations where resource_key = $1 and ended_at is null", connection) { Parameters = { new() { Value = id.Key } } };
+        return await command.ExecuteScalarAsync(cancel) is Guid active ? active : Guid.Empty;
+    }
+
+    private static NpgsqlBatchCommand Command(string sql, params ReadOnlySpan<object?> values)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var value in values)
+            command.Parameters.Add(value is string or null ? new NpgsqlParameter { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text } : new NpgsqlParameter { Value = value });
+        return command;
+    }
+}
