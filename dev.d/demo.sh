@@ -22,7 +22,7 @@ cmd_demo() {
         start_simulators "$machines" "$clock"
     fi
     say ""
-    walk_through "$machines" || code=$?
+    walk_through || code=$?
     say ""
     if [ "$code" -eq 0 ]; then
         say "$machines nodes joined. The whole demo took $((SECONDS - started)) s."
@@ -53,13 +53,13 @@ start_simulators() {
 
 simulators_are_ready_or_dead() { [ -s "$1" ] || ! is_ours "$2" "$SIMULATORS_DLL"; }
 
-# walk_through MACHINES: what a person would type, in order
+# What a person would type, in order.
 walk_through() {
     local cpctl=(dotnet "$CPCTL_DLL") world=(--var-file "$LOCAL/simulators.json")
     run_shown "${cpctl[@]}" apply -f "$ROOT/samples/resource-group.yaml" || return
     run_shown "${cpctl[@]}" apply --wait -f "$ROOT/samples/cluster.yaml" "${world[@]}" || return
     run_shown "${cpctl[@]}" apply --wait -f "$ROOT/samples/os-image.yaml" "${world[@]}" || return
-    run_shown "${cpctl[@]}" rack provision -f "$ROOT/samples/rack.yaml" "${world[@]}" --var "machines=$1"
+    run_shown "${cpctl[@]}" rack provision -f "$ROOT/samples/rack.yaml" "${world[@]}" --var "bmcPortOffset=$(($(json .bmcPortBase "$LOCAL/simulators.json") - 1))"
 }
 
 run_shown() {

@@ -57,7 +57,7 @@ internal sealed record Manifest(string Id, JsonObject Body, string? ApiVersion)
     }
 }
 
-/// <summary>Values for `{{name}}`: given one by one, from JSON files by dotted path, and from the connection.</summary>
+/// <summary>Values for `{{name}}` and `{{name|default}}`: given one by one, from JSON files by dotted path, and from the connection.</summary>
 internal sealed partial class Variables
 {
     private readonly Dictionary<string, string> values = new(StringComparer.Ordinal);
@@ -84,6 +84,8 @@ internal sealed partial class Variables
         var name = match.Groups["name"].Value;
         if (values.TryGetValue(name, out var value))
             return value;
+        if (match.Groups["default"] is { Success: true } fallback)
+            return fallback.Value.Trim();
         Missing.Add(name);
         return match.Value;
     });
@@ -140,7 +142,7 @@ internal sealed partial class Variables
         }
     }
 
-    [GeneratedRegex(@"\{\{\s*(?<name>[A-Za-z_][\w.-]*)\s*\}\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\{\{\s*(?<name>[A-Za-z_][\w.-]*)\s*(\|(?<default>[^{}]*))?\}\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Placeholder();
 }
 
