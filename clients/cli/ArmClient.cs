@@ -1,9 +1,9 @@
 using System.Net;
 using System.Net.Http.Headers;
-using System.Net.Http.Json;
 using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
@@ -52,7 +52,7 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
                 using var request = new HttpRequestMessage(method, target);
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(cancel));
                 if (body is not null)
-                    request.Content = JsonContent.Create(body);
+                    request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
                 using var response = await http.SendAsync(request, cancel);
                 if (response.StatusCode == HttpStatusCode.Unauthorized && attempt == 1)
                     token = null;
@@ -61,7 +61,7 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
                 else
                     await Task.Delay(RetryAfter(response) ?? Backoff(attempt), time, cancel);
             }
-            catch (HttpRequestException e) when (method == HttpMethod.Get && e.StatusCode is null && attempt < Attempts)
+            catch (HttpRequestException e) when (method == HttpMethod.Get && IsPassing(e.HttpRequestError) && attempt < Attempts)
             {
                 await Task.Delay(Backoff(attempt), time, cancel);
             }
@@ -190,6 +190,9 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
 
     private static TimeSpan? RetryAfter(HttpResponseMessage response) =>
         response.Headers.RetryAfter?.Delta is { } delta ? TimeSpan.FromSeconds(Math.Clamp(delta.TotalSeconds, 1, LongestWait.TotalSeconds)) : null;
+
+    // A front door that restarts; a certificate that is not trusted stays so.
+    private static bool IsPassing(HttpRequestError error) => error is HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded;
 
     private static TimeSpan Backoff(int attempt) => TimeSpan.FromMilliseconds(250 * Math.Pow(2, attempt));
 
