@@ -65,8 +65,12 @@ internal sealed class ExplainRefusal(IdentitySettings settings, IdentityMetrics 
     /// <summary>After the status code was set and before the body is written.</summary>
     public static int Order => OpenIddictServerAspNetCoreHandlers.AttachHttpResponseCode<ApplyTokenResponseContext>.Descriptor.Order + 500;
 
-    /// <summary>The fragment under which OpenIddict documents that a client id is unknown.</summary>
-    private const string UnknownClient = "ID2052";
+    /// <summary>What Entra ID calls differently, by the last segment of the address where OpenIddict documents it: an unknown client id, and no credential at all.</summary>
+    private static readonly Dictionary<string, (string Error, int Status)> Renamed = new(StringComparer.Ordinal)
+    {
+        ["ID2052"] = (Errors.UnauthorizedClient, StatusCodes.Status400BadRequest),
+        ["ID2057"] = (Errors.InvalidClient, StatusCodes.Status401Unauthorized),
+    };
 
     public ValueTask HandleAsync(ApplyTokenResponseContext context)
     {
@@ -76,10 +80,10 @@ internal sealed class ExplainRefusal(IdentitySettings settings, IdentityMetrics 
             return ValueTask.CompletedTask;
 
         var http = context.Transaction.GetHttpRequest()!.HttpContext;
-        if (context.Response.ErrorUri?.EndsWith(UnknownClient, StringComparison.Ordinal) is true)
+        if (Renamed.TryGetValue(context.Response.ErrorUri?.Split('/')[^1] ?? "", out var renamed))
         {
-            context.Response.Error = Errors.UnauthorizedClient;
-            http.Response.StatusCode = StatusCodes.Status400BadRequest;
+            context.Response.Error = renamed.Error;
+            http.Response.StatusCode = renamed.Status;
         }
 
         if (context.Transaction.Properties.TryGetValue(RetryAfter, out var seconds))
