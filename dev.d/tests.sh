@@ -1,6 +1,7 @@
 # test, chaos, bench, openapi: everything that judges the product.
 
 RESULTS="$LOCAL/results"
+TESTS_DLL="$BIN/Tests/release/ControlPlane.Tests.dll"
 
 # test_database: a private server that forgets on power loss and is therefore quick; stopped when the script ends
 test_database() {
@@ -15,24 +16,18 @@ test_database() {
     export TEST_POSTGRES
 }
 
-# test_filter WORD...: a word is a part of a test's full name; anything with = or ~ is VSTest's own language
-test_filter() {
-    local word filter=""
-    for word in "$@"; do
-        case "$word" in *=*|*~*) ;; *) word="FullyQualifiedName~$word" ;; esac
-        filter="${filter:+$filter|}$word"
-    done
-    printf '%s' "$filter"
-}
-
-# run_tests FILTER: the last line is the count
+# run_tests [WORD...] [-OPTION VALUE...]: a word is a part of a test's full name; options are the runner's own
+# (dotnet artifacts/bin/Tests/release/ControlPlane.Tests.dll -?). The last line is the count.
 run_tests() {
-    local code=0 options=()
-    [ -z "$1" ] || options=(--filter "$1")
+    local code=0 selection=()
+    while [ $# -gt 0 ] && [[ "$1" != -* ]]; do
+        selection+=(-method "*$1*")
+        shift
+    done
     rm -rf "$RESULTS"
     mkdir -p "$RESULTS"
-    dotnet test "$ROOT/tests/Tests.csproj" -c Release --no-build --nologo "${options[@]}" \
-        --logger "console;verbosity=minimal" --logger "trx;LogFileName=tests.trx" --results-directory "$RESULTS" </dev/null >&2 || code=$?
+    (cd "$(dirname "$TESTS_DLL")" && timeout -k 10 "${TEST_TIMEOUT:-45m}" dotnet "$TESTS_DLL" -noColor -noAutoReporters \
+        -result-trx "$RESULTS/tests.trx" "${selection[@]}" "$@" </dev/null >&2) || code=$?
     /usr/bin/python3 "$ROOT/dev.d/count_tests.py" "$RESULTS" "$code"
 }
 
@@ -41,7 +36,7 @@ cmd_test() {
     build_everything
     ensure_secrets
     test_database
-    run_tests "$(test_filter "$@")"
+    run_tests "$@"
 }
 
 cmd_chaos() {
@@ -59,7 +54,7 @@ cmd_chaos() {
     ensure_secrets
     test_database
     say "Chaos for $CHAOS_SECONDS s; to repeat it: ./dev chaos --seconds $CHAOS_SECONDS --seed $CHAOS_SEED"
-    run_tests "$(test_filter Chaos)"
+    run_tests Chaos
 }
 
 cmd_bench() {
