@@ -68,7 +68,8 @@ cmd_bench() {
 cmd_openapi() {
     local served="$LOCAL/openapi.yaml"
     up controlplane "" 0
-    curl -fsS --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
+    printf 'header = "Authorization: Bearer %s"\n' "$(cmd_token)" \
+        | curl -fsS -K - --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
     case "${1:-}" in
         "") cp "$served" "$ROOT/openapi.yaml"; step "wrote openapi.yaml" ;;
         --check) diff -u "$ROOT/openapi.yaml" "$served" >&2 || fail "openapi.yaml is out of date: ./dev openapi"; step "openapi.yaml is up to date" ;;
