@@ -43,7 +43,7 @@ internal sealed partial class Variables
         if (equals < 1)
             throw new UsageException($"--var {assignment}: write name=value");
         var value = assignment[(equals + 1)..];
-        values[assignment[..equals]] = value.StartsWith('@') ? ReadText(value[1..]) : value;
+        values[assignment[..equals]] = value.StartsWith('@') ? ReadText(value[1..]).TrimEnd('\r', '\n') : value;
     }
 
     private void AddFile(string path)
