@@ -22,7 +22,7 @@ public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
     /// <summary>PEM of the CA of the image server; the machine's own trust store when absent.</summary>
     public string? CaCertificate { get; init; }
 
-    /// <summary>A detached signature over the sha256, base64, checked by the machine.</summary>
+    /// <summary>ECDSA P-256 signature over the 32 bytes of sha256 (IEEE P1363, base64), checked against the trusted image keys and handed to the machine.</summary>
     public string? Signature { get; init; }
 
     public IReadOnlyList<string> KnownCves { get; init; } = [];
@@ -54,11 +54,9 @@ public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
     private static partial Regex Cve();
 }
 
-/// <summary>What the last look at the image server showed.</summary>
+/// <summary>What the control plane found about the image without downloading it.</summary>
 public sealed record OsImageStatus
 {
-    public DateTimeOffset? CheckedAt { get; init; }
-
-    /// <summary>Available, or why not.</summary>
-    public string? Availability { get; init; }
+    /// <summary>Verified, or Unsigned.</summary>
+    public string? SignatureStatus { get; init; }
 }
