@@ -9,7 +9,7 @@ cmd_demo() {
             *) fail "demo does not know '$1'" 2 ;;
         esac
     done
-    need curl jq openssl runuser
+    need certificates curl jq openssl runuser
     build_product
     if simulators_run "$machines" && is_up; then
         step "already up, with $machines simulated machines"

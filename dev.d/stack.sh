@@ -24,7 +24,7 @@ host_is_ready() { curl -fsS --max-time 2 --cacert "$TLS_DIR/ca.pem" "$1/readyz" 
 # up DATABASE PORT WORKERS: idempotent; a second caller waits for the first
 up() {
     local database="$1" port="$2" workers="$3" connection endpoint host_pid
-    need curl jq openssl runuser
+    need certificates curl jq openssl runuser
     ensure_local
     exec 9>"$LOCAL/lock"
     flock 9

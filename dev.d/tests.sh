@@ -32,7 +32,7 @@ run_tests() {
 }
 
 cmd_test() {
-    need jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
+    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
     build_everything
     ensure_secrets
     test_database
@@ -49,7 +49,7 @@ cmd_chaos() {
     done
     : "${CHAOS_SECONDS:=60}" "${CHAOS_SEED:=$((RANDOM * 32768 + RANDOM))}"
     export CHAOS_SECONDS CHAOS_SEED
-    need jq curl openssl runuser postgresql rabbitmq python3
+    need certificates jq curl openssl runuser postgresql rabbitmq python3
     build_everything
     ensure_secrets
     test_database
@@ -58,7 +58,7 @@ cmd_chaos() {
 }
 
 cmd_bench() {
-    need jq curl openssl runuser postgresql pgbench
+    need certificates jq curl openssl runuser postgresql pgbench
     build_everything
     up controlplane "" 0
     CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" dotnet "$BIN/Bench/release/ControlPlane.Bench.dll" "$@"
