@@ -99,6 +99,8 @@ internal sealed class ScriptedBmc : IAsyncDisposable
         }
     }
 
+    public bool Has(string path) => _documents.ContainsKey(path);
+
     public ScriptedBmc Remove(string path)
     {
         _documents.TryRemove(path, out _);
