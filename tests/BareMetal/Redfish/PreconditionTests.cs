@@ -16,9 +16,14 @@ public sealed class PreconditionTests
     {
         await using var bmc = ScriptedBmc.Start();
         var machine = await bmc.ConnectAsync();
-        var tries = 0;
-        bmc.ETag = (_, version) => $"\"{version + tries}\"";
-        bmc.On("PATCH", ScriptedBmc.SystemPath, _ => ++tries == 1 ? Reply.Error(HttpStatusCode.PreconditionFailed, "Base.1.12.PreconditionFailed") : null);
+        var changes = 0;
+        bmc.ETag = (_, version) => $"\"{version + changes}\"";
+        bmc.On("PATCH", ScriptedBmc.SystemPath, _ =>
+        {
+            if (changes > 0) return null;
+            changes = 1;
+            return Reply.Error(HttpStatusCode.PreconditionFailed, "Base.1.12.PreconditionFailed");
+        });
         var sent = await PxeAsync(bmc, machine);
 
         Assert.Equal(["\"0\"", "\"1\""], sent[..2]);

@@ -61,7 +61,10 @@ internal sealed class ScriptedBmc : IAsyncDisposable
     public const string User = "admin";
     public const string Password = "correct-horse";
 
+    private const string CertificatePassword = "bmc";
+
     private readonly WireMockServer _server;
+    private readonly string? _certificateFile;
     private readonly ConcurrentDictionary<string, JsonObject> _documents = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, int> _versions = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<(string Method, string Path), Func<Call, Reply?>> _rules = new();
@@ -73,9 +76,16 @@ internal sealed class ScriptedBmc : IAsyncDisposable
 
     private ScriptedBmc(X509Certificate2? certificate)
     {
-        _server = WireMockServer.Start(certificate is null
-            ? new WireMockServerSettings { Urls = ["http://127.0.0.1:0"] }
-            : new WireMockServerSettings { Urls = ["https://127.0.0.1:0"], UseSSL = true, CertificateSettings = new() { X509Certificate = certificate } });
+        var settings = new WireMockServerSettings { Urls = [certificate is null ? "http://127.0.0.1:0" : "https://127.0.0.1:0"], UseSSL = certificate is not null };
+        if (certificate is not null)
+        {
+            // WireMock prints its settings, which fails on the object of an elliptic-curve certificate: hence a file.
+            _certificateFile = Path.Combine(Path.GetTempPath(), $"bmc-{Guid.NewGuid():N}.pfx");
+            File.WriteAllBytes(_certificateFile, certificate.Export(X509ContentType.Pkcs12, CertificatePassword));
+            settings.CertificateSettings = new() { X509CertificateFilePath = _certificateFile, X509CertificatePassword = CertificatePassword };
+        }
+
+        _server = WireMockServer.Start(settings);
         _server.Given(Request.Create().UsingAnyMethod()).RespondWith(Response.Create().WithCallback(Answer));
         Plant();
     }
@@ -158,6 +168,7 @@ internal sealed class ScriptedBmc : IAsyncDisposable
         foreach (var connector in _connectors) await connector.DisposeAsync();
         _server.Stop();
         _server.Dispose();
+        if (_certificateFile is not null) File.Delete(_certificateFile);
     }
 
     public void Vendor(string vendor, string product, string bmcModel, string bmcFirmware)
