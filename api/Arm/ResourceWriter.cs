@@ -7,6 +7,8 @@ namespace ControlPlane.Api.Arm;
 /// <summary>Writes a resource as ARM shows it: envelope, etag, systemData, and in <c>properties</c> what is wanted, what is, and the provisioning state.</summary>
 internal static class ResourceWriter
 {
+    private static readonly JsonWriterOptions Relaxed = new() { Encoder = Json.Options.Encoder };
+
     public static string Etag(long version) => $"\"{version}\"";
 
     public static async Task WriteResourceAsync(this HttpResponse response, int status, ResourceRow row, CancellationToken cancel)
@@ -16,7 +18,7 @@ internal static class ResourceWriter
         response.Headers.ETag = Etag(row.Version);
         if (!row.State.IsTerminal())
             response.Headers.RetryAfter = "1";
-        await using (var json = new Utf8JsonWriter(response.BodyWriter))
+        await using (var json = new Utf8JsonWriter(response.BodyWriter, Relaxed))
             Write(json, row);
         await response.BodyWriter.FlushAsync(cancel);
     }
@@ -24,7 +26,7 @@ internal static class ResourceWriter
     public static async Task WritePageAsync(this HttpResponse response, IEnumerable<ResourceRow> rows, string? nextLink, CancellationToken cancel)
     {
         response.ContentType = "application/json; charset=utf-8";
-        await using (var json = new Utf8JsonWriter(response.BodyWriter))
+        await using (var json = new Utf8JsonWriter(response.BodyWriter, Relaxed))
         {
             json.WriteStartObject();
             json.WriteStartArray("value");

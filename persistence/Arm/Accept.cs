@@ -153,7 +153,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         }
 
         batch.BatchCommands.Add(Command(InsertActivity, write.Id.Subscription.ToLowerInvariant(), write.Id.Text, write.Action,
-            write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation?.Id));
+            write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation is { } active ? active.Id : NpgsqlTypes.NpgsqlDbType.Uuid));
 
         AcceptOutcome.Accepted accepted;
         await using (var reader = await batch.ExecuteReaderAsync(cancel))
@@ -206,7 +206,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     {
         var command = new NpgsqlBatchCommand(sql);
         foreach (var value in values)
-            command.Parameters.Add(value is string or null ? new NpgsqlParameter { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text } : new NpgsqlParameter { Value = value });
+            command.Parameters.Add(Sql.Parameter(value));
         return command;
     }
 }

@@ -4,7 +4,6 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using Npgsql;
-using NpgsqlTypes;
 
 namespace ControlPlane.Worker.Arm;
 
@@ -66,8 +65,7 @@ internal sealed class StepContext<T, TStatus>(OperationRow operation, ResourceRo
     public async Task<string?> SecretAsync(string path, CancellationToken stop, string? resourceKey = null)
     {
         var key = resourceKey ?? Resource.Key;
-        await using var command = source.CreateCommand("select ciphertext, wrapped_key, key_version from secrets where resource_key = $1 and path = $2");
-        command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = key }, new() { Value = path } });
+        await using var command = Sql.Command(source, "select ciphertext, wrapped_key, key_version from secrets where resource_key = $1 and path = $2", key, path);
         await using var reader = await command.ExecuteReaderAsync(stop);
         return await reader.ReadAsync(stop)
             ? secrets.Open($"{key}#{path}", new(reader.GetFieldValue<byte[]>(0), reader.GetFieldValue<byte[]>(1), reader.GetString(2)))
@@ -103,7 +101,7 @@ internal sealed class FencedTransaction
     /// <summary>Rows affected, or for a query rows returned.</summary>
     public async Task<int> ExecuteAsync(string sql, CancellationToken stop, params object?[] values)
     {
-        await using var command = Command(sql, values);
+        await using var command = Sql.Command(Connection, sql, values);
         await using var reader = await command.ExecuteReaderAsync(stop);
         var rows = 0;
         while (await reader.ReadAsync(stop))
@@ -113,23 +111,7 @@ internal sealed class FencedTransaction
 
     public async Task<TValue?> ScalarAsync<TValue>(string sql, CancellationToken stop, params object?[] values)
     {
-        await using var command = Command(sql, values);
+        await using var command = Sql.Command(Connection, sql, values);
         return await command.ExecuteScalarAsync(stop) is TValue value ? value : default;
-    }
-
-    /// <summary>A bare <see cref="NpgsqlDbType"/> stands for null of that type.</summary>
-    private static NpgsqlParameter Parameter(object? value) => value switch
-    {
-        null => new() { Value = DBNull.Value, NpgsqlDbType = NpgsqlDbType.Text },
-        NpgsqlDbType type => new() { Value = DBNull.Value, NpgsqlDbType = type },
-        _ => new() { Value = value },
-    };
-
-    private NpgsqlCommand Command(string sql, object?[] values)
-    {
-        var command = new NpgsqlCommand(sql, Connection, Transaction);
-        foreach (var value in values)
-            command.Parameters.Add(Parameter(value));
-        return command;
     }
 }
