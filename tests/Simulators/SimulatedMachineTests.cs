@@ -198,7 +198,7 @@ public sealed class SimulatedMachineTests
     private static async Task<bool> NodeIsReadyAsync(Rack rack, string name)
     {
         var node = await rack.ClusterAsync("GET", $"/api/v1/nodes/{name}");
-        return node.Body?["status"]?["conditions"] is JsonArray conditions
+        return node.Status == 200 && node.Body!["status"]!["conditions"] is JsonArray conditions
             && conditions.Any(condition => condition!["type"]!.GetValue<string>() == "Ready" && condition["status"]!.GetValue<string>() == "True");
     }
 

@@ -11,7 +11,7 @@ namespace ControlPlane.Tests.Simulators;
 public sealed class SushyTests
 {
     [Theory]
-    [InlineData("generic", "Uefi Http")]
+    [InlineData("generic", "UefiHttp")]
     [InlineData("idrac9", "Pxe")]
     [InlineData("idrac10", "Pxe")]
     [InlineData("ilo5", "Pxe")]
@@ -22,20 +22,22 @@ public sealed class SushyTests
     {
         await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = personality });
         var machine = rack.Simulated.Machines[0];
-        var seen = await DriveAsync(rack, target.Replace(" ", "", StringComparison.Ordinal), machine.SystemPath);
+        // sushy 4.3.3 always sends Accept-Encoding: identity and does not know the 406 of some Gen10 Plus machines.
+        machine.Personality = machine.Personality with { RefusesIdentityEncoding = false };
+        var seen = await DriveAsync(rack, target, machine.SystemPath);
 
-        Assert.Equal("SessionAuth", seen.Text("auth"));
+        Assert.True(seen["session"]!.GetValue<bool>());
         Assert.Equal(machine.Personality.SerialOnChassisOnly ? "" : machine.Identity.Serial, seen.Text("serial"));
         Assert.Equal(machine.Identity.Uuid.ToString(), seen.Text("uuid"));
         Assert.Equal(machine.Model.MemoryGiB, seen["memoryGiB"]!.GetValue<int>());
-        Assert.Equal(machine.Model.Sockets, seen["processors"]!.GetValue<int>());
+        Assert.Equal(machine.Model.Sockets * machine.Model.CoresPerSocket * 2, seen["threads"]!.GetValue<int>());
         Assert.Contains(seen["macs"]!.AsArray(), mac => string.Equals(mac!.GetValue<string>(), machine.Identity.Mac, StringComparison.OrdinalIgnoreCase));
         Assert.Equal(string.Join(',', machine.Disks.Select(disk => disk.Serial)), string.Join(',', seen["drives"]!.AsArray()));
         Assert.Equal(("Off", "On", "Off"), (seen.Text("powerBefore"), seen.Text("powerAfterOn"), seen.Text("powerAfterOff")));
         if (!machine.Personality.BootSettingsObject)
         {
             Assert.Equal("Once", seen.Text("bootEnabled"));
-            Assert.Equal(personality == "supermicro" ? "UsbCd" : target.Replace(" ", "", StringComparison.Ordinal), seen.Text("bootTarget"));
+            Assert.Equal(personality == "supermicro" ? "UsbCd" : target, seen.Text("bootTarget"));
         }
 
         if (seen.ContainsKey("inserted")) Assert.Equal((true, true), (seen["inserted"]!.GetValue<bool>(), seen["ejected"]!.GetValue<bool>()));
@@ -57,6 +59,9 @@ public sealed class SushyTests
                     "https://127.0.0.1/boot.iso",
                 },
             };
+            // requests prefers these to the authority that it is given.
+            start.Environment.Remove("REQUESTS_CA_BUNDLE");
+            start.Environment.Remove("CURL_CA_BUNDLE");
             start.Environment["BMC_USER"] = rack.Simulated.Ready.UserName;
             start.Environment["BMC_PASSWORD"] = rack.Simulated.Ready.Password;
             using var python = Process.Start(start)!;

@@ -10,7 +10,7 @@ import sushy
 
 root, ca, system_path, target, image = sys.argv[1:6]
 bmc = sushy.Sushy(root, username=os.environ["BMC_USER"], password=os.environ["BMC_PASSWORD"], verify=ca)
-seen = {"auth": type(bmc._auth).__name__}
+seen = {"session": "X-Auth-Token" in bmc._conn._session.headers}
 
 system = bmc.get_system(system_path)
 seen["serial"] = (system.serial_number or "").strip()
@@ -18,7 +18,7 @@ seen["uuid"] = system.uuid
 seen["manufacturer"] = system.manufacturer
 seen["powerBefore"] = system.power_state.value
 seen["memoryGiB"] = system.memory_summary.size_gib
-seen["processors"] = system.processors.summary.count
+seen["threads"] = system.processors.summary.count
 seen["macs"] = sorted(system.ethernet_interfaces.summary)
 seen["drives"] = sorted(drive.serial_number for storage in system.storage.get_members() for drive in storage.drives)
 seen["simpleStorage"] = system.simple_storage.max_size_bytes
