@@ -1,1 +1,17 @@
-return;
+using ControlPlane.Defaults;
+using ControlPlane.Persistence;
+using ControlPlane.Worker;
+using ControlPlane.Worker.Arm;
+using MassTransit;
+
+var builder = WebApplication.CreateBuilder(args);
+builder.AddServiceDefaults("controlplane-worker");
+builder.Services.AddSingleton(TimeProvider.System);
+builder.Services.AddControlPlaneDb(builder.Configuration);
+builder.Services.AddBus(builder.Configuration, bus => bus.AddConsumer<OperationDueConsumer>());
+builder.AddWorker();
+
+var app = builder.Build();
+app.MapServiceDefaults();
+await Schema.MigrateAsync(app.Services, CancellationToken.None);
+await app.RunAsync();

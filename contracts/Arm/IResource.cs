@@ -1,3 +1,5 @@
+using System.Text.Json;
+
 namespace ControlPlane.Contracts.Arm;
 
 /// <summary>
@@ -28,12 +30,18 @@ public interface IResource<TSelf, TStatus>
 
     static virtual IReadOnlyList<ResourceAction> Actions => [];
 
+    /// <summary>Why an action or <c>delete</c> must not happen to the resource as it stands, or null; the answer is a 409.</summary>
+    static virtual ErrorBody? Refuse(ResourceRequest<TSelf, TStatus> request) => null;
+
     /// <summary>How long the operation that carries out a request may take in all; after that it fails with <c>OperationTimedOut</c>.</summary>
     static virtual TimeSpan TimeLimit(string request) => TimeSpan.FromHours(1);
 
     /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
     static virtual bool CompletesOnWrite => false;
 }
+
+/// <summary>An action or <c>delete</c> asked of a resource as it stands.</summary>
+public sealed record ResourceRequest<TSelf, TStatus>(string Name, JsonElement Parameters, TSelf Current, TStatus Status, ProvisioningState State);
 
 /// <summary>A POST action of a resource type; <paramref name="Body"/> is the shape of its parameters, null when it takes none.</summary>
 public sealed record ResourceAction(string Name, string Description, Type? Body = null);

@@ -21,6 +21,9 @@ public sealed record AcceptedWrite
     /// <summary>Write-only properties by path, to be sealed.</summary>
     public IReadOnlyDictionary<string, string> Secrets { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
+    /// <summary>Keys of the resources that the properties name.</summary>
+    public IReadOnlyList<string> References { get; init; } = [];
+
     public QuotaDemand? Quota { get; init; }
     public NewOperation? Operation { get; init; }
 
@@ -67,15 +70,15 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 {
     private const string Insert = """
         insert into resources (key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
-            created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, '{}', $11, 1, $12, $13, now(), $14, $15, now(), $14, $15)
+            created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, '{}', $11, 1, $12, $13, now(), $14, $15, now(), $14, $15, $16)
         on conflict do nothing returning version, created_at, created_by, created_by_type, modified_at
         """;
 
     private const string Update = """
         update resources set id = $1, name = $2, location = $3, tags = $4::jsonb, properties = $5::jsonb, state = $6, version = version + 1, unique_key = $7,
-            modified_at = now(), modified_by = $8, modified_by_type = $9
-        where key = $10 and version = $11 returning version, created_at, created_by, created_by_type, modified_at
+            modified_at = now(), modified_by = $8, modified_by_type = $9, refs = $10
+        where key = $11 and version = $12 returning version, created_at, created_by, created_by_type, modified_at
         """;
 
     private const string SupersedeActive = """
@@ -150,7 +153,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         }
 
         batch.BatchCommands.Add(Command(InsertActivity, write.Id.Subscription.ToLowerInvariant(), write.Id.Text, write.Action,
-            write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation?.Id));
+            write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation is { } active ? active.Id : NpgsqlTypes.NpgsqlDbType.Uuid));
 
         AcceptOutcome.Accepted accepted;
         await using (var reader = await batch.ExecuteReaderAsync(cancel))
@@ -175,10 +178,10 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
     private static NpgsqlBatchCommand InsertCommand(AcceptedWrite write) => Command(Insert,
         write.Id.Key, write.Id.Text, write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),
-        write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType);
+        write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray());
 
     private static NpgsqlBatchCommand UpdateCommand(AcceptedWrite write, long version) => Command(Update,
-        write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.Id.Key, version);
+        write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray(), write.Id.Key, version);
 
     private static NpgsqlBatchCommand OperationCommand(AcceptedWrite write, NewOperation operation) => Command(InsertOperation,
         operation.Id, write.Id.Key, write.Id.Text, write.Id.Type.ToString(), write.Id.Subscription.ToLowerInvariant(), operation.Location, operation.Request, operation.Parameters,
@@ -203,7 +206,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     {
         var command = new NpgsqlBatchCommand(sql);
         foreach (var value in values)
-            command.Parameters.Add(value is string or null ? new NpgsqlParameter { Value = value ?? (object)DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Text } : new NpgsqlParameter { Value = value });
+            command.Parameters.Add(Sql.Parameter(value));
         return command;
     }
 }

@@ -42,7 +42,7 @@ public sealed class Quotas(IConfiguration configuration)
     private static async Task<AcceptOutcome.QuotaExceeded> ExceededAsync(
         NpgsqlConnection connection, string subscription, string location, string family, int wanted, CancellationToken cancel)
     {
-        await using var command = Command(connection, "select \"limit\", used from quotas where subscription = $1 and location = $2 and family = $3", subscription, location, family);
+        await using var command = Sql.Command(connection, "select \"limit\", used from quotas where subscription = $1 and location = $2 and family = $3", subscription, location, family);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         await reader.ReadAsync(cancel);
         return new(family, reader.GetInt32(0), reader.GetInt32(1), wanted);
@@ -50,21 +50,13 @@ public sealed class Quotas(IConfiguration configuration)
 
     private static async Task<int> ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancel, params object[] values)
     {
-        await using var command = Command(connection, sql, values);
+        await using var command = Sql.Command(connection, sql, values);
         return await command.ExecuteNonQueryAsync(cancel);
     }
 
     private static async Task<T?> ScalarAsync<T>(NpgsqlConnection connection, string sql, CancellationToken cancel, params object[] values) where T : struct
     {
-        await using var command = Command(connection, sql, values);
+        await using var command = Sql.Command(connection, sql, values);
         return await command.ExecuteScalarAsync(cancel) as T?;
-    }
-
-    private static NpgsqlCommand Command(NpgsqlConnection connection, string sql, params ReadOnlySpan<object> values)
-    {
-        var command = new NpgsqlCommand(sql, connection);
-        foreach (var value in values)
-            command.Parameters.Add(new() { Value = value });
-        return command;
     }
 }

@@ -39,6 +39,9 @@ public sealed class ResourceRow
     /// <summary>A fact about the outside world that only one resource may claim.</summary>
     public string? UniqueKey { get; set; }
 
+    /// <summary>Keys of the resources that the properties name.</summary>
+    public IReadOnlyList<string> References { get; set; } = [];
+
     /// <summary>The key of the resource that made this one, such as the rack of a machine.</summary>
     public string? ManagedBy { get; init; }
 
@@ -76,6 +79,8 @@ internal sealed class ResourceRowConfiguration : IEntityTypeConfiguration<Resour
         row.HasIndex(r => new { r.Subscription, r.ResourceGroup, r.Type, r.Key });
         row.HasIndex(r => r.UniqueKey).IsUnique().HasFilter("unique_key is not null").HasDatabaseName(ConstraintNames.UniqueKey);
         row.HasIndex(r => r.ManagedBy).HasFilter("managed_by is not null");
+        row.Property(r => r.References).HasColumnName("refs").HasColumnType("text[]");
+        row.HasIndex(r => r.References).HasMethod("gin").HasFilter("refs <> '{}'");
         row.HasIndex(r => r.Tags).HasMethod("gin").HasOperators("jsonb_path_ops");
     }
 }

@@ -1,0 +1,56 @@
+using ControlPlane.Api.Identity;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Defaults;
+using ControlPlane.Persistence;
+using ControlPlane.Persistence.Arm;
+
+namespace ControlPlane.Api.Arm;
+
+/// <summary>The front door as one piece, so that a process of its own and the all-in-one host compose the same thing.</summary>
+internal static class FrontDoor
+{
+    public static WebApplicationBuilder AddFrontDoor(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+        });
+        builder.Services.AddSingleton<Quotas>();
+        builder.Services.AddSingleton<Acceptor>();
+        builder.Services.AddSingleton<Locations>();
+        builder.Services.AddSingleton<ResourceEnvelope>();
+        builder.Services.AddSingleton<ResourceVerbs>();
+        builder.Services.AddSingleton<OperationHints>();
+        builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
+        builder.AddIdentity();
+        return builder;
+    }
+
+    public static WebApplication UseFrontDoor(this WebApplication app)
+    {
+        app.UseArmHeaders();
+        app.UseMiddleware<ArmErrorRendering>();
+        app.UseCanonicalPath();
+        app.UseIdentity();
+        app.UseMiddleware<SubscriptionAccess>();
+        app.UseRouting();
+        app.MapServiceDefaults();
+        app.MapIdentity();
+        ResourceVerbs.Map(app);
+        OperationEndpoints.Map(app);
+        SubscriptionEndpoints.Map(app);
+        ProviderEndpoints.Map(app);
+        return app;
+    }
+
+    /// <summary>What must be in the store before the first request.</summary>
+    public static async Task InitializeFrontDoorAsync(this WebApplication app, CancellationToken cancel)
+    {
+        await Schema.MigrateAsync(app.Services, cancel);
+        await app.Services.InitializeIdentityAsync(cancel);
+        if (app.Configuration["Identity:Bootstrap:SubscriptionId"] is { Length: > 0 } subscription)
+            await SubscriptionEndpoints.EnsureAsync(app.Services, subscription, cancel);
+    }
+}

@@ -1,0 +1,168 @@
+using System.Buffers;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence.Arm;
+
+namespace ControlPlane.Api.Arm;
+
+/// <summary>What a PUT or PATCH asks for, once every rule of envelope and type has been checked.</summary>
+internal sealed record WantedResource(string? Location, string Tags, BoundProperties Properties);
+
+/// <summary>The envelope's rules (ARM RPC, resource API): everything that is the same for every type.</summary>
+internal sealed partial class ResourceEnvelope(Locations locations)
+{
+    private static readonly SearchValues<char> ForbiddenInTags = SearchValues.Create("<>%&\\?/");
+    private static readonly string[] Known = ["id", "name", "type", "location", "tags", "properties", "etag", "systemData"];
+    private static readonly string[] Patchable = ["tags", "properties"];
+
+    /// <summary>A whole resource: what is left out returns to its default.</summary>
+    public WantedResource Put(RegisteredType type, ResourceId id, JsonElement body, ResourceRow? current)
+    {
+        var faults = new List<ErrorBody>();
+        foreach (var member in body.EnumerateObject())
+        {
+            switch (member.Name)
+            {
+                case "id" when !SameText(member.Value, id.Text):
+                case "name" when !SameText(member.Value, id.Name):
+                case "type" when !SameText(member.Value, id.Type.ToString()):
+                    faults.Add(new("InvalidRequestContent", $"'{member.Name}' in the body must equal the resource in the URL.", member.Name));
+                    break;
+                case var name when !Known.Contains(name, StringComparer.Ordinal):
+                    faults.Add(new("InvalidRequestContent", $"Could not find member '{name}' on a resource; known are {string.Join(", ", Known)}.", name));
+                    break;
+            }
+        }
+
+        var location = Location(body, current, faults, id);
+        var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : "{}";
+        var properties = body.TryGetProperty("properties", out var wanted) ? wanted : JsonSerializer.SerializeToElement(new { });
+        var bound = type.Bind(properties, current?.Properties, (name, value) => IsEcho(type, current, name, value, faults), faults);
+        return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(location, tags, bound);
+    }
+
+    /// <summary>RFC 7396 on <c>properties</c>; <c>tags</c> replaces all tags.</summary>
+    public static WantedResource Patch(RegisteredType type, JsonElement body, ResourceRow current)
+    {
+        var faults = new List<ErrorBody>();
+        foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal)))
+            faults.Add(new("InvalidRequestContent", $"'{member.Name}' cannot be patched; only {string.Join(" and ", Patchable)} can.", member.Name));
+        var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : current.Tags;
+        var properties = current.Properties;
+        if (body.TryGetProperty("properties", out var patch))
+        {
+            if (patch.ValueKind is not JsonValueKind.Object)
+                faults.Add(Shape.Fault("properties", "must be an object"));
+            else
+                properties = MergePatch.Apply(JsonNode.Parse(current.Properties), patch)!.ToJsonString();
+        }
+
+        using var merged = JsonDocument.Parse(properties);
+        var bound = type.Bind(merged.RootElement, current.Properties, (name, _) => RefusePatch(type, name, faults), faults);
+        return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(current.Location, tags, bound);
+    }
+
+    private string? Location(JsonElement body, ResourceRow? current, List<ErrorBody> faults, ResourceId id)
+    {
+        if (!body.TryGetProperty("location", out var given))
+        {
+            if (current is null)
+                faults.Add(new("LocationRequired", "The location property is required for this definition.", "location"));
+            return current?.Location;
+        }
+
+        var wanted = given.ValueKind is JsonValueKind.String ? Locations.Normalise(given.GetString()!) : "";
+        if (!locations.Names.Contains(wanted, StringComparer.Ordinal))
+        {
+            faults.Add(new("LocationNotAvailableForResourceType", $"The provided location '{given}' is not available. Available are {string.Join(", ", locations.Names)}.", "location"));
+            return null;
+        }
+
+        if (current?.Location is { } stored && stored != wanted)
+            throw ArmErrors.LocationChanged(id, stored, wanted);
+        return wanted;
+    }
+
+    private static string Tags(JsonElement given, List<ErrorBody> faults)
+    {
+        if (given.ValueKind is JsonValueKind.Null)
+            return "{}";
+        if (given.ValueKind is not JsonValueKind.Object)
+        {
+            faults.Add(Shape.Fault("tags", "must be an object of strings"));
+            return "{}";
+        }
+
+        var tags = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
+        foreach (var tag in given.EnumerateObject())
+        {
+            var value = tag.Value.ValueKind is JsonValueKind.String ? tag.Value.GetString()! : null;
+            if (tag.Name.Length is 0 or > 512 || tag.Name.AsSpan().IndexOfAny(ForbiddenInTags) >= 0)
+                faults.Add(new("InvalidTagNameCharacters", $"The tag name '{tag.Name}' must have 1 to 512 characters, none of < > % & \\ ? /.", $"tags.{tag.Name}"));
+            if (value is null || value.Length > 256)
+                faults.Add(new("InvalidTagValue", $"The value of tag '{tag.Name}' must be a string of at most 256 characters.", $"tags.{tag.Name}"));
+            if (!tags.TryAdd(tag.Name, value ?? ""))
+                faults.Add(new("DuplicateTag", $"The tag '{tag.Name}' appears twice; tag names differ in more than case.", $"tags.{tag.Name}"));
+        }
+
+        if (tags.Count > 50)
+            faults.Add(new("InvalidTags", $"A resource has at most 50 tags; {tags.Count} were given.", "tags"));
+        return JsonSerializer.Serialize(tags, Json.Options);
+    }
+
+    /// <summary>A property that only the control plane writes may be sent back unchanged, as clients that GET and then PUT do.</summary>
+    private static bool IsEcho(RegisteredType type, ResourceRow? current, string name, JsonElement value, List<ErrorBody> faults)
+    {
+        if (name == "provisioningState")
+        {
+            if (current is null || !SameText(value, current.State.ToString()))
+                faults.Add(ReadOnly(name));
+            return true;
+        }
+
+        if (!IsStatus(type, name))
+            return false;
+        using var status = JsonDocument.Parse(current?.Status ?? "{}");
+        if (!status.RootElement.TryGetProperty(name, out var stored) || !JsonElement.DeepEquals(stored, value))
+            faults.Add(ReadOnly(name));
+        return true;
+    }
+
+    private static bool RefusePatch(RegisteredType type, string name, List<ErrorBody> faults)
+    {
+        if (name != "provisioningState" && !IsStatus(type, name))
+            return false;
+        faults.Add(ReadOnly(name));
+        return true;
+    }
+
+    private static bool IsStatus(RegisteredType type, string name) => Json.Options.GetTypeInfo(type.StatusType).Properties.Any(p => p.Name == name);
+
+    private static ErrorBody ReadOnly(string name) =>
+        new("PropertyChangeNotAllowed", $"'properties.{name}' is read-only: leave it out, or send back the value that was read.", $"properties.{name}");
+
+    private static bool SameText(JsonElement value, string text) =>
+        value.ValueKind is JsonValueKind.Null || (value.ValueKind is JsonValueKind.String && string.Equals(value.GetString(), text, StringComparison.OrdinalIgnoreCase));
+
+    public static bool IsName(string name) => name.Length is > 0 and <= 260 && !Forbidden().IsMatch(name) && name[^1] is not ('.' or ' ');
+
+    [GeneratedRegex(@"[<>%&:\\?/\p{Cc}]", RegexOptions.None, 1000)]
+    private static partial Regex Forbidden();
+}
+
+/// <summary>The locations this control plane serves (<c>Locations</c>), in ARM's short form.</summary>
+internal sealed class Locations
+{
+    public Locations(IConfiguration configuration)
+    {
+        var given = configuration.GetSection("Locations").Get<string[]>();
+        Names = given is { Length: > 0 } ? [.. given.Select(Normalise)] : ["local"];
+    }
+
+    public IReadOnlyList<string> Names { get; }
+
+    /// <summary>"West US" and "westus" are the same place (ARM RPC, location).</summary>
+    public static string Normalise(string location) => location.Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant();
+}

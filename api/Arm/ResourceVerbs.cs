@@ -1,0 +1,344 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence.Arm;
+using Npgsql;
+
+namespace ControlPlane.Api.Arm;
+
+/// <summary>The ARM verbs, once for every resource type: read what is, check every rule, store in one transaction, tell a worker.</summary>
+internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, ResourceEnvelope envelope, OperationHints hints, Locations locations)
+{
+    private static readonly JsonElement EmptyParameters = JsonSerializer.SerializeToElement(new { });
+
+    public static void Map(IEndpointRouteBuilder app)
+    {
+        var verbs = app.ServiceProvider.GetRequiredService<ResourceVerbs>();
+        foreach (var type in ResourceProviders.All)
+        {
+            app.MapGet(type.Template, http => verbs.GetAsync(http, type));
+            app.MapMethods(type.Template, [HttpMethods.Head], http => verbs.HeadAsync(http, type));
+            app.MapPut(type.Template, http => verbs.PutAsync(http, type));
+            app.MapPatch(type.Template, http => verbs.PatchAsync(http, type));
+            app.MapDelete(type.Template, http => verbs.DeleteAsync(http, type));
+            app.MapPost(type.Template + "/{action}", http => verbs.ActAsync(http, type));
+            foreach (var collection in Collections(type))
+                app.MapGet(collection, http => verbs.ListAsync(http, type));
+        }
+
+        app.MapGet("/subscriptions/{subscription}/resources", http => verbs.ListAsync(http, type: null));
+        app.MapGet("/subscriptions/{subscription}/resourceGroups/{resourceGroup}/resources", http => verbs.ListAsync(http, type: null));
+    }
+
+    private static IEnumerable<string> Collections(RegisteredType type)
+    {
+        yield return type.Template[..type.Template.LastIndexOf('/')];
+        if (type.Type != ResourceType.ResourceGroup && type.Type.Segments.Count == 1)
+            yield return $"/subscriptions/{{subscription}}/providers/{type.Type}";
+    }
+
+    private async Task GetAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var id = Id(http, type);
+        var row = await source.FindResourceAsync(id.Key, http.RequestAborted) ?? throw await MissingAsync(id, http.RequestAborted);
+        if (Preconditions.NotModified(http.Request, row))
+        {
+            http.Response.StatusCode = StatusCodes.Status304NotModified;
+            http.Response.Headers.ETag = ResourceWriter.Etag(row.Version);
+            return;
+        }
+
+        await http.Response.WriteResourceAsync(StatusCodes.Status200OK, row, http.RequestAborted);
+    }
+
+    private async Task HeadAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var row = await source.FindResourceAsync(Id(http, type).Key, http.RequestAborted);
+        http.Response.StatusCode = row is null ? StatusCodes.Status404NotFound : StatusCodes.Status204NoContent;
+        if (row is not null)
+            http.Response.Headers.ETag = ResourceWriter.Etag(row.Version);
+    }
+
+    private async Task ListAsync(HttpContext http, RegisteredType? type)
+    {
+        ApiVersion.Require(http, type);
+        var (subscription, group) = ((string)http.Request.RouteValues["subscription"]!, http.Request.RouteValues["resourceGroup"] as string);
+        if (group is not null && await source.FindResourceAsync(ResourceId.Group(subscription, group).Key, http.RequestAborted) is null)
+            throw ArmErrors.ResourceGroupNotFound(group);
+        var page = ListQuery.Parse(http.Request.Query, subscription, group, type?.Type.ToString());
+        var rows = await source.ListResourcesAsync(page, http.RequestAborted);
+        await http.Response.WritePageAsync(rows, ListQuery.NextLink(http, rows, page.Size), http.RequestAborted);
+    }
+
+    private async Task PutAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var id = Id(http, type);
+        using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
+        var current = await SnapshotAsync(id, http.RequestAborted);
+        Preconditions.Check(http.Request, current);
+        var wanted = envelope.Put(type, id, body.RootElement, current);
+        await CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
+
+        var operation = type.CompletesOnWrite ? null : NewOperation(type, "put", wanted.Location ?? locations.Names[0]);
+        var state = operation is null ? ProvisioningState.Succeeded : current is null ? ProvisioningState.Accepted : ProvisioningState.Updating;
+        var row = await StoreAsync(http, id, current, wanted, state, operation, "write");
+        if (operation is not null)
+            OperationUrls.Watch(http, id, operation.Location, operation.Id, withLocation: false);
+        await http.Response.WriteResourceAsync(current is null ? StatusCodes.Status201Created : StatusCodes.Status200OK, row, http.RequestAborted);
+    }
+
+    private async Task PatchAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var id = Id(http, type);
+        using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
+        var current = await SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
+        Preconditions.Check(http.Request, current);
+        var wanted = ResourceEnvelope.Patch(type, body.RootElement, current);
+        await CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
+
+        // Tags concern nobody but readers: they are complete once stored.
+        if (type.CompletesOnWrite || !body.RootElement.TryGetProperty("properties", out _))
+        {
+            var stored = await StoreAsync(http, id, current, wanted, type.CompletesOnWrite ? ProvisioningState.Succeeded : current.State, operation: null, "write");
+            await http.Response.WriteResourceAsync(StatusCodes.Status200OK, stored, http.RequestAborted);
+            return;
+        }
+
+        var operation = NewOperation(type, "put", current.Location ?? locations.Names[0]);
+        await StoreAsync(http, id, current, wanted, ProvisioningState.Updating, operation, "write");
+        Accept(http, id, operation);
+    }
+
+    private async Task DeleteAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var id = Id(http, type);
+        while (true)
+        {
+            var rows = await source.FindResourcesAsync([id.Key, id.GroupId!.Key], http.RequestAborted);
+            var current = rows.FirstOrDefault(row => row.Key == id.Key);
+            if (current is null)
+            {
+                if (rows.Count == 0)
+                    throw ArmErrors.ResourceGroupNotFound(id.ResourceGroup!);
+                http.Response.StatusCode = StatusCodes.Status204NoContent;
+                return;
+            }
+
+            Preconditions.Check(http.Request, current);
+            if (type.Refuse("delete", EmptyParameters, current) is { } refusal)
+                throw ArmErrors.ActionRefused(refusal);
+            if (await source.FindReferrerAsync(current, http.RequestAborted) is { } referrer)
+                throw ArmErrors.InUse(id, referrer);
+            if (current.State is ProvisioningState.Deleting && await ActiveAsync(id, http.RequestAborted) is { } running)
+            {
+                Accept(http, id, running);
+                return;
+            }
+
+            var operation = NewOperation(type, "delete", current.Location ?? locations.Names[0]);
+            var outcome = await acceptor.AcceptAsync(new()
+            {
+                Id = ResourceId.Parse(current.Id),
+                ExpectedVersion = current.Version,
+                Location = current.Location,
+                Tags = current.Tags,
+                Properties = current.Properties,
+                UniqueKey = current.UniqueKey,
+                References = current.References,
+                State = ProvisioningState.Deleting,
+                Operation = operation,
+                Supersede = true,
+                Action = $"{type.Type}/delete",
+                Caller = http.Caller(),
+            }, http.RequestAborted);
+            if (outcome is AcceptOutcome.Changed)
+                continue;
+            if (outcome is not AcceptOutcome.Accepted accepted)
+                throw Refusal(outcome, id, current.Location);
+            hints.Due(accepted.Superseded ?? operation.Id);
+            hints.Due(operation.Id);
+            Accept(http, id, operation);
+            return;
+        }
+    }
+
+    private async Task ActAsync(HttpContext http, RegisteredType type)
+    {
+        ApiVersion.Require(http, type);
+        var name = (string)http.Request.RouteValues["action"]!;
+        var id = Id(http, type);
+        var action = type.Actions.FirstOrDefault(known => known.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+            ?? throw ArmErrors.ActionNotFound(type.Type, name, type.Actions.Select(known => known.Name));
+        using var body = await RequestBody.ReadOptionalObjectAsync(http.Request, http.RequestAborted);
+        var current = await SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
+        Preconditions.Check(http.Request, current);
+
+        var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
+        var parameters = body?.RootElement ?? EmptyParameters;
+        if (Shape.Faults(parameters, action.Body ?? typeof(NoStatus), "body", secrets) is { Count: > 0 } faults)
+            throw ArmErrors.Invalid(faults);
+        if (type.Refuse(action.Name, parameters, current) is { } refusal)
+            throw ArmErrors.ActionRefused(refusal);
+
+        var clean = action.Body is null ? null : JsonSerializer.Serialize(parameters.Deserialize(action.Body, Json.Options), action.Body, Json.WithoutSecrets);
+        var operation = NewOperation(type, action.Name, current.Location ?? locations.Names[0]) with { Parameters = clean };
+        var outcome = await acceptor.AcceptAsync(new()
+        {
+            Id = ResourceId.Parse(current.Id),
+            ExpectedVersion = current.Version,
+            Location = current.Location,
+            Tags = current.Tags,
+            Properties = current.Properties,
+            UniqueKey = current.UniqueKey,
+            References = current.References,
+            State = ProvisioningState.Updating,
+            Operation = operation,
+            Secrets = secrets.ToDictionary(secret => $"{action.Name}.{secret.Key}", secret => secret.Value, StringComparer.Ordinal),
+            Action = $"{type.Type}/{action.Name}/action",
+            Caller = http.Caller(),
+        }, http.RequestAborted);
+        if (outcome is not AcceptOutcome.Accepted)
+            throw Refusal(outcome, id, current.Location);
+        hints.Due(operation.Id);
+        Accept(http, id, operation);
+    }
+
+    private async Task<ResourceRow> StoreAsync(
+        HttpContext http, ResourceId id, ResourceRow? current, WantedResource wanted, ProvisioningState state, NewOperation? operation, string verb)
+    {
+        var caller = http.Caller();
+        var outcome = await acceptor.AcceptAsync(new()
+        {
+            Id = id,
+            ExpectedVersion = current?.Version,
+            Location = wanted.Location,
+            Tags = wanted.Tags,
+            Properties = wanted.Properties.Stored,
+            State = state,
+            UniqueKey = wanted.Properties.UniqueKey,
+            Secrets = wanted.Properties.Secrets,
+            Quota = wanted.Properties.Quota,
+            References = [.. wanted.Properties.References.Select(reference => reference.Id.ToLowerInvariant())],
+            Operation = operation,
+            Action = $"{id.Type}/{verb}",
+            Caller = caller,
+        }, http.RequestAborted);
+        if (outcome is not AcceptOutcome.Accepted accepted)
+            throw Refusal(outcome, id, wanted.Location);
+        if (operation is not null)
+            hints.Due(operation.Id);
+        return new()
+        {
+            Key = id.Key,
+            Id = id.Text,
+            Type = id.Type.ToString(),
+            Name = id.Name,
+            Subscription = id.Subscription.ToLowerInvariant(),
+            Location = wanted.Location,
+            Tags = wanted.Tags,
+            Properties = wanted.Properties.Stored,
+            Status = current?.Status ?? "{}",
+            State = state,
+            Version = accepted.Version,
+            CreatedAt = accepted.CreatedAt,
+            CreatedBy = accepted.CreatedBy,
+            CreatedByType = accepted.CreatedByType,
+            ModifiedAt = accepted.ModifiedAt,
+            ModifiedBy = caller.Principal,
+            ModifiedByType = caller.PrincipalType,
+        };
+    }
+
+    /// <summary>The resource as it is, after making sure that its group and parent exist and take writes.</summary>
+    private async Task<ResourceRow?> SnapshotAsync(ResourceId id, CancellationToken cancel)
+    {
+        var parent = id.Parent!;
+        string[] keys = id.ResourceGroup is null || id.Type == ResourceType.ResourceGroup ? [id.Key, parent.Key] : [id.Key, parent.Key, id.GroupId!.Key];
+        var rows = await source.FindResourcesAsync(keys, cancel);
+        if (id.Type != ResourceType.ResourceGroup && id.GroupId is { } groupId)
+        {
+            var group = rows.FirstOrDefault(row => row.Key == groupId.Key) ?? throw ArmErrors.ResourceGroupNotFound(id.ResourceGroup!);
+            if (group.State is ProvisioningState.Deleting)
+                throw ArmErrors.GroupDeleting(group.Name);
+        }
+
+        if (rows.All(row => row.Key != parent.Key))
+            throw parent.Type == ResourceType.Subscription ? ArmErrors.SubscriptionNotFound(id.Subscription) : ArmErrors.ParentNotFound(parent);
+        var current = rows.FirstOrDefault(row => row.Key == id.Key);
+        if (current is not null && !current.State.IsTerminal())
+            throw current.Type == ResourceType.ResourceGroup.ToString() ? ArmErrors.GroupDeleting(current.Name)
+                : ArmErrors.OperationInProgress(id, (await ActiveAsync(id, cancel))?.Id ?? Guid.Empty);
+        return current;
+    }
+
+    private async Task CheckReferencesAsync(ResourceId id, IReadOnlyList<Reference> references, CancellationToken cancel)
+    {
+        if (references.Count == 0)
+            return;
+        var faults = new List<ErrorBody>();
+        var wanted = new List<(Reference Reference, ResourceId Id)>();
+        foreach (var reference in references)
+        {
+            if (!ResourceId.TryParse(reference.Id, out var target) || target.Type != reference.Type)
+                faults.Add(Shape.Fault($"properties.{reference.Target}", $"must be the id of a {reference.Type}"));
+            else if (!target.Subscription.Equals(id.Subscription, StringComparison.OrdinalIgnoreCase))
+                faults.Add(Shape.Fault($"properties.{reference.Target}", "must name a resource of the same subscription"));
+            else
+                wanted.Add((reference, target));
+        }
+
+        var found = await source.FindResourcesAsync([.. wanted.Select(w => w.Id.Key)], cancel);
+        faults.AddRange(wanted.Where(w => found.All(row => row.Key != w.Id.Key || row.State is ProvisioningState.Deleting))
+            .Select(w => new ErrorBody("LinkedResourceNotFound", $"'properties.{w.Reference.Target}' names '{w.Id.Text}', which does not exist.", $"properties.{w.Reference.Target}")));
+        if (faults.Count > 0)
+            throw ArmErrors.Invalid(faults);
+    }
+
+    private async Task<NewOperation?> ActiveAsync(ResourceId id, CancellationToken cancel)
+    {
+        await using var command = source.CreateCommand("select id, request, location from operations where resource_key = $1 and ended_at is null");
+        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id.Key });
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        return await reader.ReadAsync(cancel) ? new(reader.GetGuid(0), reader.GetString(1), reader.GetString(2), TimeSpan.Zero) : null;
+    }
+
+    private async Task<ArmException> MissingAsync(ResourceId id, CancellationToken cancel) =>
+        id.Type == ResourceType.ResourceGroup || await source.FindResourceAsync(id.GroupId!.Key, cancel) is null
+            ? ArmErrors.ResourceGroupNotFound(id.ResourceGroup!)
+            : ArmErrors.ResourceNotFound(id);
+
+    private static ArmException Refusal(AcceptOutcome outcome, ResourceId id, string? location) => outcome switch
+    {
+        AcceptOutcome.Busy busy => ArmErrors.OperationInProgress(id, busy.Operation),
+        AcceptOutcome.Taken taken => ArmErrors.AlreadyClaimed("The management controller named in 'properties.bmc.endpoint'", taken.ResourceId),
+        AcceptOutcome.QuotaExceeded quota => ArmErrors.QuotaExceeded(quota, location ?? ""),
+        AcceptOutcome.ParentGone => ArmErrors.ResourceGroupNotFound(id.ResourceGroup ?? ""),
+        _ => ArmErrors.ChangedMeanwhile(id),
+    };
+
+    private static void Accept(HttpContext http, ResourceId id, NewOperation operation)
+    {
+        http.Response.StatusCode = StatusCodes.Status202Accepted;
+        OperationUrls.Watch(http, id, operation.Location, operation.Id, withLocation: true);
+    }
+
+    private static NewOperation NewOperation(RegisteredType type, string request, string location) =>
+        new(Guid.CreateVersion7(), request, location, type.TimeLimit(request), TraceParent: Activity.Current?.Id);
+
+    private static ResourceId Id(HttpContext http, RegisteredType type)
+    {
+        var values = http.Request.RouteValues;
+        var (subscription, name) = ((string)values["subscription"]!, (string)values["name"]!);
+        if (!ResourceEnvelope.IsName(name))
+            throw ArmErrors.InvalidName(name);
+        if (type.Type == ResourceType.ResourceGroup)
+            return ResourceId.Group(subscription, name);
+        var parents = Enumerable.Range(0, type.Type.Segments.Count - 1).Select(at => (string)values[$"parent{at}"]!);
+        return ResourceId.Create(subscription, (string)values["resourceGroup"]!, type.Type, [.. parents, name]);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Net;
+using System.Text.Json.Nodes;
+
+namespace ControlPlane.Cli;
+
+/// <summary>ARM's error body: a code for programs, a message for people, details for each single fault.</summary>
+internal sealed record ArmError(string Code, string Message, string? Target = null)
+{
+    public IReadOnlyList<ArmError> Details { get; init; } = [];
+
+    /// <summary>Reads `{"error":{…}}` or the inner object alone; null if it is neither.</summary>
+    public static ArmError? From(JsonNode? node)
+    {
+        var error = (node as JsonObject)?["error"] ?? node;
+        if (error is not JsonObject body || body.Text("code") is not { } code)
+            return null;
+        return new ArmError(code, body.Text("message") ?? code, body.Text("target"))
+        {
+            Details = [.. (body["details"] as JsonArray ?? []).Select(From).OfType<ArmError>()],
+        };
+    }
+
+    /// <summary>One line for the error and one, further in, for each detail.</summary>
+    public IEnumerable<string> Lines(int depth = 0)
+    {
+        yield return new string(' ', depth * 2) + (Target is null ? $"{Code}: {Message}" : $"{Code} at {Target}: {Message}");
+        foreach (var line in Details.SelectMany(detail => detail.Lines(depth + 1)))
+            yield return line;
+    }
+}
+
+/// <summary>The control plane refused, or answered something that is not ARM.</summary>
+internal sealed class ArmException(HttpStatusCode status, ArmError error, string? requestId)
+    : Exception($"{(int)status} {error.Code}: {error.Message}")
+{
+    public HttpStatusCode Status { get; } = status;
+    public ArmError Error { get; } = error;
+    public string? RequestId { get; } = requestId;
+}

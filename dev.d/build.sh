@@ -1,0 +1,47 @@
+# Builds once and only when a source is newer than the last build that succeeded.
+
+BIN="$ROOT/artifacts/bin"
+HOST_DLL="$BIN/Host/release/ControlPlane.Host.dll"
+WORKER_DLL="$BIN/Worker/release/ControlPlane.Worker.dll"
+SIMULATORS_DLL="$BIN/Simulators/release/ControlPlane.Simulators.dll"
+CPCTL_DLL="$BIN/Cli/release/cpctl.dll"
+
+# build NAME TARGET DLL...: TARGET is a solution, a solution filter or a project
+build() {
+    local name="$1" target="$2" stamp="$LOCAL/build-$1.stamp" dll
+    shift 2
+    ensure_local
+    is_built "$stamp" "$@" && return 0
+    need_dotnet
+    say "Building $name (Release)"
+    touch "$stamp.started"
+    dotnet build "$ROOT/$target" -c Release -v quiet --nologo -clp:NoSummary >"$LOCAL/log/build.log" 2>&1 </dev/null || {
+        grep -E '(error|warning) [A-Z]+[0-9]+' "$LOCAL/log/build.log" | sort -u | head -n 30 >&2 || tail -n 30 "$LOCAL/log/build.log" >&2
+        fail "the build failed (.local/log/build.log)"
+    }
+    mv "$stamp.started" "$stamp"
+    for dll in "$@"; do
+        [ -f "$dll" ] || fail "the build made no ${dll#"$ROOT"/}"
+    done
+}
+
+# A directory's own time changes when a file in it comes or goes, so deletions count too.
+is_built() {
+    local stamp="$1" dll
+    shift
+    [ -f "$stamp" ] || return 1
+    for dll in "$@"; do [ -f "$dll" ] || return 1; done
+    [ -z "$(find "$ROOT" \( -path "$ROOT/artifacts" -o -path "$LOCAL" -o -path "$ROOT/.git" -o -path "$ROOT/docs" \
+            -o -path "$ROOT/samples" -o -path "$ROOT/dev.d" -o -path "$ROOT/deploy" \) -prune \
+            -o \( -type d ! -path "$ROOT" -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json' -o -name '*.txt' \
+            -o -name '*.sql' -o -name '.editorconfig' \) -newer "$stamp" -print -quit)" ]
+}
+
+build_product() { build product dev.d/product.slnf "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL"; }
+
+build_everything() { build solution ControlPlane.sln "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL"; }
+
+cmd_cpctl() {
+    build_product
+    exec dotnet "$CPCTL_DLL" "$@"
+}

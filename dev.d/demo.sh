@@ -1,0 +1,83 @@
+# A rack of simulated servers goes from bare metal to Kubernetes nodes while you watch.
+
+cmd_demo() {
+    local machines=42 clock=0.02 started=$SECONDS code=0
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --machines) machines="${2:?--machines needs a number}"; shift 2 ;;
+            --clock) clock="${2:?--clock needs a factor}"; shift 2 ;;
+            *) fail "demo does not know '$1'" 2 ;;
+        esac
+    done
+    need curl jq openssl runuser
+    build_product
+    if simulators_run "$machines" && is_up; then
+        step "already up, with $machines simulated machines"
+    else
+        # The state of a simulated machine dies with its simulator, so each demo has a database of its own;
+        # what you made yourself with `up` stays in another.
+        if [ -s "$RUN_FILE" ] && [ "$(run_value database)" != demo ]; then step "restarting on the demo's own database"; fi
+        stop_stack
+        up demo "" 0
+        start_simulators "$machines" "$clock"
+    fi
+    say ""
+    walk_through || code=$?
+    say ""
+    if [ "$code" -eq 0 ]; then
+        say "$machines nodes joined. The whole demo took $((SECONDS - started)) s."
+        what_next
+    else
+        say "The demo failed after $((SECONDS - started)) s; the reasons stand above, the log in .local/log/host.log."
+    fi
+    say "The stack is still up at $(run_value endpoint); ./dev down stops it and the simulators."
+    return "$code"
+}
+
+simulators_run() {
+    is_ours "$(run_value pids.simulators)" "$SIMULATORS_DLL" && [ "$(json .machines "$LOCAL/simulators.json" 2>/dev/null)" = "$1" ]
+}
+
+# start_simulators MACHINES CLOCK
+start_simulators() {
+    local pid ready="$LOCAL/simulators.json" log="$LOCAL/log/simulators.log"
+    rm -f "$ready"
+    : >"$log"
+    pid="$(umask 077; start_process "$log" dotnet "$SIMULATORS_DLL" --machines "$1" --personality mixed --clock "$2" \
+        --ready-file "$ready" --trust-ca "$TLS_DIR/ca.pem")"
+    record_pid simulators "$pid" "$(jq -n --arg file "$ready" '{simulators: $file}')"
+    wait_until 30 simulators_are_ready_or_dead "$ready" "$pid"
+    [ -s "$ready" ] || { tail -n 20 "$log" >&2; fail "the simulators do not start (.local/log/simulators.log)"; }
+    step "simulators: $1 machines, one Kubernetes API server, one image server"
+}
+
+simulators_are_ready_or_dead() { [ -s "$1" ] || ! is_ours "$2" "$SIMULATORS_DLL"; }
+
+# What a person would type, in order.
+walk_through() {
+    local cpctl=(dotnet "$CPCTL_DLL") world=(--var-file "$LOCAL/simulators.json")
+    run_shown "${cpctl[@]}" apply -f "$ROOT/samples/resource-group.yaml" || return
+    run_shown "${cpctl[@]}" apply --wait -f "$ROOT/samples/cluster.yaml" "${world[@]}" || return
+    run_shown "${cpctl[@]}" apply --wait -f "$ROOT/samples/os-image.yaml" "${world[@]}" || return
+    run_shown "${cpctl[@]}" rack provision -f "$ROOT/samples/rack.yaml" "${world[@]}" --var "bmcPortOffset=$(($(json .bmcPortBase "$LOCAL/simulators.json") - 1))"
+}
+
+run_shown() {
+    local shown="$*"
+    shown="${shown/#dotnet "$CPCTL_DLL"/./dev cpctl}"
+    say "\$ ${shown//"$ROOT/"/}"
+    CONTROLPLANE_RUN="$RUN_FILE" "$@"
+}
+
+what_next() {
+    cat >&2 <<'TEXT'
+
+Try next:
+  ./dev cpctl get machines -g demo                 the machines, one line each
+  ./dev cpctl get machine rack1-07 -g demo         one machine with its hardware, steps and conditions
+  ./dev cpctl machine cordon rack1-07 -g demo      no new pods on that node
+  ./dev cpctl machine reimage rack1-07 -g demo     wipe, write and join it again
+  ./dev token                                      a bearer token for curl or an Azure SDK
+
+TEXT
+}

@@ -1,0 +1,82 @@
+# test, chaos, bench, openapi: everything that judges the product.
+
+RESULTS="$LOCAL/results"
+
+# test_database: a private server that forgets on power loss and is therefore quick; stopped when the script ends
+test_database() {
+    [ -z "${TEST_POSTGRES:-}" ] || return 0
+    need postgresql runuser openssl
+    ensure_local
+    pg_stop postgres-test
+    trap 'pg_stop postgres-test 2>/dev/null' EXIT
+    trap 'exit 130' INT TERM
+    pg_start postgres-test 26432 -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=500
+    TEST_POSTGRES="$(pg_connection postgres)"
+    export TEST_POSTGRES
+}
+
+# test_filter WORD...: a word is a part of a test's full name; anything with = or ~ is VSTest's own language
+test_filter() {
+    local word filter=""
+    for word in "$@"; do
+        case "$word" in *=*|*~*) ;; *) word="FullyQualifiedName~$word" ;; esac
+        filter="${filter:+$filter|}$word"
+    done
+    printf '%s' "$filter"
+}
+
+# run_tests FILTER: the last line is the count
+run_tests() {
+    local code=0 options=()
+    [ -z "$1" ] || options=(--filter "$1")
+    rm -rf "$RESULTS"
+    mkdir -p "$RESULTS"
+    dotnet test "$ROOT/tests/Tests.csproj" -c Release --no-build --nologo "${options[@]}" \
+        --logger "console;verbosity=minimal" --logger "trx;LogFileName=tests.trx" --results-directory "$RESULTS" </dev/null >&2 || code=$?
+    /usr/bin/python3 "$ROOT/dev.d/count_tests.py" "$RESULTS" "$code"
+}
+
+cmd_test() {
+    need jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
+    build_everything
+    ensure_secrets
+    test_database
+    run_tests "$(test_filter "$@")"
+}
+
+cmd_chaos() {
+    while [ $# -gt 0 ]; do
+        case "$1" in
+            --seconds) export CHAOS_SECONDS="${2:?--seconds needs a number}"; shift 2 ;;
+            --seed) export CHAOS_SEED="${2:?--seed needs a number}"; shift 2 ;;
+            *) fail "chaos does not know '$1'" 2 ;;
+        esac
+    done
+    : "${CHAOS_SECONDS:=60}" "${CHAOS_SEED:=$((RANDOM * 32768 + RANDOM))}"
+    export CHAOS_SECONDS CHAOS_SEED
+    need jq curl openssl runuser postgresql rabbitmq python3
+    build_everything
+    ensure_secrets
+    test_database
+    say "Chaos for $CHAOS_SECONDS s; to repeat it: ./dev chaos --seconds $CHAOS_SECONDS --seed $CHAOS_SEED"
+    run_tests "$(test_filter Chaos)"
+}
+
+cmd_bench() {
+    need jq curl openssl runuser postgresql pgbench
+    build_everything
+    up controlplane "" 0
+    CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" dotnet "$BIN/Bench/release/ControlPlane.Bench.dll" "$@"
+}
+
+# The document is what the front door itself serves, so it cannot drift from the routes.
+cmd_openapi() {
+    local served="$LOCAL/openapi.yaml"
+    up controlplane "" 0
+    curl -fsS --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
+    case "${1:-}" in
+        "") cp "$served" "$ROOT/openapi.yaml"; step "wrote openapi.yaml" ;;
+        --check) diff -u "$ROOT/openapi.yaml" "$served" >&2 || fail "openapi.yaml is out of date: ./dev openapi"; step "openapi.yaml is up to date" ;;
+        *) fail "openapi does not know '$1'" 2 ;;
+    esac
+}

@@ -1,0 +1,93 @@
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence.Arm;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace ControlPlane.Worker.Arm;
+
+/// <summary>How a worker takes and keeps operations: always by the database's clock.</summary>
+internal sealed class OperationClaims(NpgsqlDataSource source)
+{
+    /// <summary>Takes up to <paramref name="count"/> operations that are due and that nobody holds; each claim raises the fencing epoch.</summary>
+    public async Task<IReadOnlyList<OperationRow>> ClaimAsync(string owner, int count, TimeSpan lease, CancellationToken stop)
+    {
+        await using var command = source.CreateCommand("""
+            with due as (
+                select id from operations where ended_at is null and due_at <= now() and (lease_until is null or lease_until < now())
+                order by due_at limit $1 for update skip locked)
+            update operations o set lease_owner = $2, lease_epoch = o.lease_epoch + 1, lease_until = now() + $3, status = 'Running'
+            from due where o.id = due.id
+            returning o.id, o.resource_key, o.resource_id, o.resource_type, o.subscription, o.location, o.request, o.parameters, o.started_at, o.deadline_at, o.cancel_requested_at,
+                o.lease_epoch, o.next_step, o.step_count, o.step_started_at, o.attempts, o.percent, o.steps, o.memory, o.principal, o.correlation_id, o.trace_parent
+            """);
+        command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = count }, new() { Value = owner }, new() { Value = lease } });
+        var claimed = new List<OperationRow>();
+        await using var row = await command.ExecuteReaderAsync(stop);
+        while (await row.ReadAsync(stop))
+            claimed.Add(Read(row));
+        return claimed;
+    }
+
+    /// <summary>Extends what is still held; operations missing from the answer are lost. The value says whether a cancel was asked for or the deadline has passed.</summary>
+    public async Task<IReadOnlyDictionary<Guid, bool>> RenewAsync(IReadOnlyList<Lease> held, TimeSpan lease, CancellationToken stop)
+    {
+        await using var command = source.CreateCommand("""
+            update operations o set lease_until = now() + $3 from unnest($1, $2) as mine(id, epoch)
+            where o.id = mine.id and o.lease_epoch = mine.epoch and o.ended_at is null
+            returning o.id, o.cancel_requested_at is not null or o.deadline_at < now()
+            """);
+        command.Parameters.AddRange(new NpgsqlParameter[]
+        {
+            new() { Value = held.Select(l => l.Operation).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Uuid },
+            new() { Value = held.Select(l => l.Epoch).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
+            new() { Value = lease },
+        });
+        var renewed = new Dictionary<Guid, bool>();
+        await using var reader = await command.ExecuteReaderAsync(stop);
+        while (await reader.ReadAsync(stop))
+            renewed[reader.GetGuid(0)] = reader.GetBoolean(1);
+        return renewed;
+    }
+
+    /// <summary>How long until the next operation is due; null when none waits.</summary>
+    public async Task<TimeSpan?> UntilNextDueAsync(CancellationToken stop)
+    {
+        await using var command = source.CreateCommand("select min(greatest(due_at, coalesce(lease_until, due_at))) - now() from operations where ended_at is null");
+        return await command.ExecuteScalarAsync(stop) as TimeSpan?;
+    }
+
+    /// <summary>Forgets operations that ended longer than <paramref name="retention"/> ago.</summary>
+    public async Task<int> ForgetAsync(TimeSpan retention, CancellationToken stop)
+    {
+        await using var command = source.CreateCommand("delete from operations where id in (select id from operations where ended_at < now() - $1 limit 1000)");
+        command.Parameters.Add(new() { Value = retention });
+        return await command.ExecuteNonQueryAsync(stop);
+    }
+
+    private static OperationRow Read(NpgsqlDataReader row) => new()
+    {
+        Id = row.GetGuid(0),
+        ResourceKey = row.GetString(1),
+        ResourceId = row.GetString(2),
+        ResourceType = row.GetString(3),
+        Subscription = row.GetString(4),
+        Location = row.GetString(5),
+        Request = row.GetString(6),
+        Parameters = row.IsDBNull(7) ? null : row.GetString(7),
+        StartedAt = row.GetFieldValue<DateTimeOffset>(8),
+        DeadlineAt = row.GetFieldValue<DateTimeOffset>(9),
+        CancelRequestedAt = row.IsDBNull(10) ? null : row.GetFieldValue<DateTimeOffset>(10),
+        LeaseEpoch = row.GetInt64(11),
+        NextStep = row.GetInt32(12),
+        StepCount = row.GetInt32(13),
+        StepStartedAt = row.IsDBNull(14) ? null : row.GetFieldValue<DateTimeOffset>(14),
+        Attempts = row.GetInt32(15),
+        Percent = row.GetDouble(16),
+        Steps = row.GetString(17),
+        Memory = row.GetString(18),
+        Principal = row.GetString(19),
+        CorrelationId = row.GetString(20),
+        TraceParent = row.IsDBNull(21) ? null : row.GetString(21),
+        Status = ProvisioningState.Running,
+    };
+}

@@ -1,0 +1,61 @@
+using System.Text.Json;
+
+namespace ControlPlane.Worker.BareMetal.Redfish;
+
+/// <summary>The three ways to start a machine from something else than its disk.</summary>
+internal sealed class NetworkBoot(RedfishClient client, MachineFacts facts)
+{
+    private readonly BootControl _boot = new(client, facts);
+
+    public async Task<BootOutcome> UefiHttpAsync(Uri artefact, CancellationToken stop)
+    {
+        var found = await _boot.ReadAsync(stop);
+        if (facts.Profile.HttpBoot == HttpBootMeans.BootUri)
+        {
+            Demand(found.Boot, "UefiHttp");
+            return await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = Once(found.Boot), HttpBootUri = artefact }, stop);
+        }
+
+        var attributes = await new BiosHttpBoot(client, facts).EnableAsync(found.System, artefact, stop);
+        // Some iLO 6 offer no override at all beside the attribute, which then is enough (libredfish#76).
+        if (!found.Boot.Offers("UefiHttp")) return attributes.Merge(new() { Stuck = true, ReadBack = found.Boot });
+        return attributes.Merge(await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = Once(found.Boot) }, stop));
+    }
+
+    public async Task<BootOutcome> VirtualMediaAsync(Uri artefact, CancellationToken stop)
+    {
+        var found = await _boot.ReadAsync(stop);
+        var target = found.Boot.Offers("Cd") ? "Cd" : "UsbCd"; // Supermicro X11 and X12 know the virtual one as UsbCd (Redfishtool#106).
+        Demand(found.Boot, target);
+        var media = await new VirtualMedia(client, facts).InsertAsync(found.System, artefact, stop);
+        if (facts.Profile.VirtualCdIsManagerAttribute)
+            return media.Merge(await new DellVirtualCd(client, facts).SelectAsync(found.Boot, stop));
+        return media.Merge(await _boot.ApplyAsync(new() { Target = target, Enabled = Once(found.Boot) }, stop));
+    }
+
+    public async Task<BootOutcome> PxeAsync(CancellationToken stop)
+    {
+        var found = await _boot.ReadAsync(stop);
+        Demand(found.Boot, "Pxe");
+        return await _boot.ApplyAsync(new() { Target = "Pxe", Enabled = Once(found.Boot) }, stop);
+    }
+
+    private static string Once(BootConfiguration boot) =>
+        boot.AllowableEnabled.Length == 0 || boot.AllowableEnabled.Contains("Once", StringComparer.Ordinal) ? "Once" : "Continuous";
+
+    private static void Demand(BootConfiguration boot, string target)
+    {
+        if (!boot.Offers(target)) throw new RedfishException(RedfishFailure.Rejected, $"The BMC does not offer to boot from {target}.");
+    }
+}
+
+/// <summary>What became of the part of a boot request that is not the override: attributes or media.</summary>
+internal sealed record BootPart(bool Stuck, Uri? Job, string? Problem)
+{
+    public BootOutcome Merge(BootOutcome rest) => rest with
+    {
+        Stuck = Stuck && rest.Stuck,
+        PendingJob = Job ?? rest.PendingJob,
+        Problem = Problem ?? rest.Problem,
+    };
+}

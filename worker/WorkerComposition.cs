@@ -1,0 +1,17 @@
+using ControlPlane.Worker.Arm;
+using ControlPlane.Worker.BareMetal;
+using ControlPlane.Worker.Clusters;
+
+namespace ControlPlane.Worker;
+
+/// <summary>The worker as one piece, so that a process of its own and the all-in-one host compose the same thing.</summary>
+internal static class WorkerComposition
+{
+    public static WebApplicationBuilder AddWorker(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddOperations(builder.Configuration);
+        builder.Services.AddClusters();
+        builder.Services.AddBareMetal(builder.Configuration);
+        return builder;
+    }
+}
