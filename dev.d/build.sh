@@ -39,7 +39,11 @@ is_built() {
 
 build_product() { build product dev.d/product.slnf "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL"; }
 
-build_everything() { build solution ControlPlane.sln "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL"; }
+# Also counts as a build of the product.
+build_everything() {
+    build solution ControlPlane.sln "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL" "$TESTS_DLL"
+    touch -r "$LOCAL/build-solution.stamp" "$LOCAL/build-product.stamp"
+}
 
 cmd_cpctl() {
     build_product

@@ -15,6 +15,8 @@ if [ -z "${HOME:-}" ]; then
     [ -n "$HOME" ] && [ -w "$HOME" ] || { HOME="$LOCAL/home"; mkdir -p "$HOME"; }
     export HOME
 fi
+# Cultures are not used, and a small system has no ICU.
+export DOTNET_SYSTEM_GLOBALIZATION_INVARIANT=1
 export DOTNET_NOLOGO=1 DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
 
 is_root() { [ "$(id -u)" -eq 0 ]; }

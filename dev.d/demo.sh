@@ -9,7 +9,7 @@ cmd_demo() {
             *) fail "demo does not know '$1'" 2 ;;
         esac
     done
-    need curl jq openssl runuser
+    need certificates curl jq openssl runuser
     build_product
     if simulators_run "$machines" && is_up; then
         step "already up, with $machines simulated machines"
@@ -76,7 +76,7 @@ Try next:
   ./dev cpctl get machines -g demo                 the machines, one line each
   ./dev cpctl get machine rack1-07 -g demo         one machine with its hardware, steps and conditions
   ./dev cpctl machine cordon rack1-07 -g demo      no new pods on that node
-  ./dev cpctl machine reimage rack1-07 -g demo     wipe, write and join it again
+  ./dev cpctl machine reimage rack1-07 -g demo     wipe, write and join the cordoned node again
   ./dev token                                      a bearer token for curl or an Azure SDK
 
 TEXT

@@ -26,7 +26,7 @@ have() {
 
 debian_package() {
     case "$1" in
-        postgresql|pgbench) echo postgresql-15 ;;
+        postgresql|pgbench) echo postgresql ;;
         rabbitmq) echo rabbitmq-server ;;
         sushy) echo python3-sushy ;;
         runuser) echo util-linux ;;

@@ -71,7 +71,7 @@ pg_delete() {
 
 pg_pid() { pg_as head -n 1 "$(pg_home "$1")/data/postmaster.pid" 2>/dev/null || true; }
 
-pg_sql() { PGPASSWORD="$PG_PASSWORD" "$PG_BIN/psql" -h 127.0.0.1 -p "$PG_PORT" -U postgres -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
+pg_sql() { PGOPTIONS="-c client_min_messages=warning" PGPASSWORD="$PG_PASSWORD" "$PG_BIN/psql" -h 127.0.0.1 -p "$PG_PORT" -U postgres -X -q -A -t -v ON_ERROR_STOP=1 "$@"; }
 
 # pg_connection DATABASE: as Npgsql reads it
 pg_connection() { printf 'Host=127.0.0.1;Port=%s;Database=%s;Username=postgres;Password=%s' "$PG_PORT" "$1" "$PG_PASSWORD"; }

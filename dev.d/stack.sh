@@ -24,7 +24,7 @@ host_is_ready() { curl -fsS --max-time 2 --cacert "$TLS_DIR/ca.pem" "$1/readyz" 
 # up DATABASE PORT WORKERS: idempotent; a second caller waits for the first
 up() {
     local database="$1" port="$2" workers="$3" connection endpoint host_pid
-    need curl jq openssl runuser
+    need certificates curl jq openssl runuser
     ensure_local
     exec 9>"$LOCAL/lock"
     flock 9
@@ -59,13 +59,18 @@ up() {
     host_pid="$(start_host)"
     write_run_file "$endpoint" "$connection" "$database" "$host_pid"
     if ! wait_until 90 host_is_ready_or_dead "$endpoint" "$host_pid" || ! is_ours "$host_pid" "$HOST_DLL"; then
-        tail -n 30 "$LOCAL/log/host.log" >&2
+        show_reasons "$LOCAL/log/host.log"
         stop_stack
         fail "the control plane does not become ready (.local/log/host.log)"
     fi
     step "control plane at $endpoint"
     start_workers "$workers"
     exec 9>&-
+}
+
+# A stack trace is longer than its reason: what went wrong first, or else the end.
+show_reasons() {
+    grep -E -A 2 -m 5 'Unhandled exception|^(crit|fail):|MessageText:|---> ' "$1" | cut -c1-400 >&2 || tail -n 30 "$1" >&2
 }
 
 host_is_ready_or_dead() { host_is_ready "$1" || ! is_ours "$2" "$HOST_DLL"; }

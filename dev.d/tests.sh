@@ -1,6 +1,7 @@
 # test, chaos, bench, openapi: everything that judges the product.
 
 RESULTS="$LOCAL/results"
+TESTS_DLL="$BIN/Tests/release/ControlPlane.Tests.dll"
 
 # test_database: a private server that forgets on power loss and is therefore quick; stopped when the script ends
 test_database() {
@@ -15,33 +16,27 @@ test_database() {
     export TEST_POSTGRES
 }
 
-# test_filter WORD...: a word is a part of a test's full name; anything with = or ~ is VSTest's own language
-test_filter() {
-    local word filter=""
-    for word in "$@"; do
-        case "$word" in *=*|*~*) ;; *) word="FullyQualifiedName~$word" ;; esac
-        filter="${filter:+$filter|}$word"
-    done
-    printf '%s' "$filter"
-}
-
-# run_tests FILTER: the last line is the count
+# run_tests [WORD...] [-OPTION VALUE...]: a word is a part of a test's full name; options are the runner's own
+# (dotnet artifacts/bin/Tests/release/ControlPlane.Tests.dll -?). The last line is the count.
 run_tests() {
-    local code=0 options=()
-    [ -z "$1" ] || options=(--filter "$1")
+    local code=0 selection=()
+    while [ $# -gt 0 ] && [[ "$1" != -* ]]; do
+        selection+=(-method "*$1*")
+        shift
+    done
     rm -rf "$RESULTS"
     mkdir -p "$RESULTS"
-    dotnet test "$ROOT/tests/Tests.csproj" -c Release --no-build --nologo "${options[@]}" \
-        --logger "console;verbosity=minimal" --logger "trx;LogFileName=tests.trx" --results-directory "$RESULTS" </dev/null >&2 || code=$?
+    (cd "$(dirname "$TESTS_DLL")" && timeout -k 10 "${TEST_TIMEOUT:-45m}" dotnet "$TESTS_DLL" -noColor -noAutoReporters \
+        -result-trx "$RESULTS/tests.trx" "${selection[@]}" "$@" </dev/null >&2) || code=$?
     /usr/bin/python3 "$ROOT/dev.d/count_tests.py" "$RESULTS" "$code"
 }
 
 cmd_test() {
-    need jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
+    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
     build_everything
     ensure_secrets
     test_database
-    run_tests "$(test_filter "$@")"
+    run_tests "$@"
 }
 
 cmd_chaos() {
@@ -54,16 +49,16 @@ cmd_chaos() {
     done
     : "${CHAOS_SECONDS:=60}" "${CHAOS_SEED:=$((RANDOM * 32768 + RANDOM))}"
     export CHAOS_SECONDS CHAOS_SEED
-    need jq curl openssl runuser postgresql rabbitmq python3
+    need certificates jq curl openssl runuser postgresql rabbitmq python3
     build_everything
     ensure_secrets
     test_database
     say "Chaos for $CHAOS_SECONDS s; to repeat it: ./dev chaos --seconds $CHAOS_SECONDS --seed $CHAOS_SEED"
-    run_tests "$(test_filter Chaos)"
+    run_tests Chaos
 }
 
 cmd_bench() {
-    need jq curl openssl runuser postgresql pgbench
+    need certificates jq curl openssl runuser postgresql pgbench
     build_everything
     up controlplane "" 0
     CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" dotnet "$BIN/Bench/release/ControlPlane.Bench.dll" "$@"
@@ -73,7 +68,8 @@ cmd_bench() {
 cmd_openapi() {
     local served="$LOCAL/openapi.yaml"
     up controlplane "" 0
-    curl -fsS --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
+    printf 'header = "Authorization: Bearer %s"\n' "$(cmd_token)" \
+        | curl -fsS -K - --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
     case "${1:-}" in
         "") cp "$served" "$ROOT/openapi.yaml"; step "wrote openapi.yaml" ;;
         --check) diff -u "$ROOT/openapi.yaml" "$served" >&2 || fail "openapi.yaml is out of date: ./dev openapi"; step "openapi.yaml is up to date" ;;

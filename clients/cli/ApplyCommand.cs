@@ -47,7 +47,7 @@ internal static class ManifestOptions
 
     public static (Option<string[]> Var, Option<string[]> VarFile) AddTo(Command command)
     {
-        var one = new Option<string[]>("--var") { Description = "name=value for {{name}}; name=@file takes the file's text." };
+        var one = new Option<string[]>("--var") { Description = "name=value for {{name}}; name=@file takes the text of a file, without the last line break." };
         var file = new Option<string[]>("--var-file") { Description = "JSON file; {{a.b.0}} takes the value at that path." };
         command.Add(one);
         command.Add(file);

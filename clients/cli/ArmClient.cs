@@ -4,30 +4,15 @@ using System.Net.Security;
 using System.Runtime.CompilerServices;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace ControlPlane.Cli;
-
-/// <summary>What came back: the body, if it was JSON, and the headers that say how to follow it.</summary>
-internal sealed record ArmResponse
-{
-    public required HttpStatusCode Status { get; init; }
-    public JsonNode? Body { get; init; }
-
-    /// <summary>Azure-AsyncOperation: the status of the operation that was started.</summary>
-    public Uri? Operation { get; init; }
-
-    public Uri? Location { get; init; }
-    public TimeSpan? RetryAfter { get; init; }
-}
 
 /// <summary>Speaks ARM: bearer tokens, error bodies, pages, long-running operations.</summary>
 internal sealed class ArmClient(Connection connection, TimeProvider time) : IDisposable
 {
     public const string ApiVersion = "2026-06-01";
 
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan DefaultPoll = TimeSpan.FromSeconds(1);
     private const int Attempts = 6;
 
@@ -57,9 +42,9 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
                 if (response.StatusCode == HttpStatusCode.Unauthorized && attempt == 1)
                     token = null;
                 else if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable) || attempt == Attempts)
-                    return await ReadAsync(response, cancel);
+                    return await ArmResponse.ReadAsync(response, cancel);
                 else
-                    await Task.Delay(RetryAfter(response) ?? Backoff(attempt), time, cancel);
+                    await Task.Delay(ArmResponse.RetryAfterOf(response) ?? Backoff(attempt), time, cancel);
             }
             catch (HttpRequestException e) when (method == HttpMethod.Get && IsPassing(e.HttpRequestError) && attempt < Attempts)
             {
@@ -131,7 +116,7 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
             ["scope"] = new Uri(connection.Endpoint, ".default").ToString(),
         });
         using var response = await http.PostAsync(new Uri($"{connection.TenantId}/oauth2/v2.0/token", UriKind.Relative), form, cancel);
-        var body = await JsonOf(response, cancel);
+        var body = await ArmResponse.JsonOf(response, cancel);
         if (body.Text("access_token") is not { } granted)
         {
             // RFC 6749 §5.2: error and error_description, unlike every other ARM answer.
@@ -154,42 +139,6 @@ internal sealed class ArmClient(Connection connection, TimeProvider time) : IDis
             ? target
             : throw new UsageException($"{address} is not on {connection.Endpoint.Authority}");
     }
-
-    private static async Task<ArmResponse> ReadAsync(HttpResponseMessage response, CancellationToken cancel)
-    {
-        var body = await JsonOf(response, cancel);
-        if (response.IsSuccessStatusCode)
-        {
-            return new ArmResponse
-            {
-                Status = response.StatusCode,
-                Body = body,
-                Operation = response.Headers.TryGetValues("Azure-AsyncOperation", out var links) ? new Uri(links.First()) : null,
-                Location = response.Headers.Location,
-                RetryAfter = RetryAfter(response),
-            };
-        }
-
-        var error = ArmError.From(body) ?? new ArmError(response.StatusCode.ToString(), "The answer is no ARM error; is this the control plane?");
-        var requestId = response.Headers.TryGetValues("x-ms-request-id", out var ids) ? ids.First() : null;
-        throw new ArmException(response.StatusCode, error, requestId);
-    }
-
-    private static async Task<JsonNode?> JsonOf(HttpResponseMessage response, CancellationToken cancel)
-    {
-        var bytes = await response.Content.ReadAsByteArrayAsync(cancel);
-        try
-        {
-            return bytes.Length == 0 ? null : JsonNode.Parse(bytes);
-        }
-        catch (JsonException) when (!response.IsSuccessStatusCode)
-        {
-            return null;
-        }
-    }
-
-    private static TimeSpan? RetryAfter(HttpResponseMessage response) =>
-        response.Headers.RetryAfter?.Delta is { } delta ? TimeSpan.FromSeconds(Math.Clamp(delta.TotalSeconds, 1, LongestWait.TotalSeconds)) : null;
 
     // A front door that restarts; a certificate that is not trusted stays so.
     private static bool IsPassing(HttpRequestError error) => error is HttpRequestError.ConnectionError or HttpRequestError.ResponseEnded;

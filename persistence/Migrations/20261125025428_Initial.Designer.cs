@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261125024102_Initial")]
+    [Migration("20261125025428_Initial")]
     partial class Initial
     {
         /// <inheritdoc />

@@ -1,0 +1,78 @@
+using System.Security.Cryptography;
+using System.Text;
+using ControlPlane.Persistence;
+using ControlPlane.Persistence.Arm;
+using ControlPlane.Persistence.Identity;
+using Microsoft.EntityFrameworkCore;
+using OpenIddict.Abstractions;
+using static OpenIddict.Abstractions.OpenIddictConstants;
+
+namespace ControlPlane.Api.Identity;
+
+/// <summary>Makes what the settings name, if it is not there: the first application with its secret, its service principal, and its ownership of a subscription.</summary>
+internal sealed class Bootstrap(ControlPlaneDb db, IOpenIddictApplicationManager applications, IdentitySettings settings, TimeProvider time)
+{
+    /// <summary>Any number that nothing else in the database locks.</summary>
+    private const long BootstrapLock = 0x424F4F5453545250;
+
+    public async Task RunAsync(CancellationToken cancel)
+    {
+        if (settings.Bootstrap is not { } wanted)
+            return;
+
+        await using var transaction = await db.Database.BeginTransactionAsync(cancel);
+        await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock({BootstrapLock})", cancel);
+        await EnsureApplicationAsync(wanted, cancel);
+        var objectId = await EnsurePrincipalAsync(wanted, cancel);
+        await EnsureOwnerAsync(objectId, $"/subscriptions/{wanted.SubscriptionId.ToLowerInvariant()}", cancel);
+        await transaction.CommitAsync(cancel);
+    }
+
+    /// <summary>The configuration is the truth about the secret: changing it there changes it.</summary>
+    private async Task EnsureApplicationAsync(BootstrapSettings wanted, CancellationToken cancel)
+    {
+        if (await applications.FindByClientIdAsync(wanted.ClientId, cancel) is { } existing)
+        {
+            if (!await applications.ValidateClientSecretAsync(existing, wanted.ClientSecret, cancel))
+                await applications.UpdateAsync(existing, wanted.ClientSecret, cancel);
+            return;
+        }
+
+        await applications.CreateAsync(new OpenIddictApplicationDescriptor
+        {
+            ClientId = wanted.ClientId,
+            ClientSecret = wanted.ClientSecret,
+            ClientType = ClientTypes.Confidential,
+            DisplayName = "bootstrap",
+            Permissions = { Permissions.Endpoints.Token, Permissions.GrantTypes.ClientCredentials },
+        }, cancel);
+    }
+
+    private async Task<string> EnsurePrincipalAsync(BootstrapSettings wanted, CancellationToken cancel)
+    {
+        if (await db.Set<ServicePrincipalRow>().FirstOrDefaultAsync(row => row.AppId == wanted.ClientId, cancel) is { } existing)
+            return existing.ObjectId;
+
+        var principal = new ServicePrincipalRow { ObjectId = ObjectIdOf(wanted.ClientId), AppId = wanted.ClientId, DisplayName = "bootstrap", CreatedAt = time.GetUtcNow() };
+        db.Add(principal);
+        await db.SaveChangesAsync(cancel);
+        return principal.ObjectId;
+    }
+
+    private async Task EnsureOwnerAsync(string objectId, string scope, CancellationToken cancel)
+    {
+        if (await db.RoleAssignments.AnyAsync(row => row.PrincipalId == objectId && row.Scope == scope && row.Role == Authorizer.Owner, cancel))
+            return;
+        db.Add(new RoleAssignmentRow { Scope = scope, PrincipalId = objectId, Role = Authorizer.Owner });
+        await db.SaveChangesAsync(cancel);
+    }
+
+    /// <summary>The same on every installation with this tenant and client, so that scripts can know it beforehand (a UUID of version 8, RFC 9562).</summary>
+    private string ObjectIdOf(string clientId)
+    {
+        var bytes = SHA256.HashData(Encoding.UTF8.GetBytes($"{settings.TenantId}/{clientId}")).AsSpan(0, 16);
+        bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
+        bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
+        return new Guid(bytes, bigEndian: true).ToString("D");
+    }
+}
