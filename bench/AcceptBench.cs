@@ -8,9 +8,6 @@ internal static class AcceptBench
     private const string Group = "bench-accept";
     private static readonly TimeSpan Round = TimeSpan.FromSeconds(5);
 
-    /// <summary>Until the runtime has compiled the hot path for good.</summary>
-    private static readonly TimeSpan Warmup = TimeSpan.FromSeconds(8);
-
     public static async IAsyncEnumerable<Measure> RunAsync(Stack embedded)
     {
         await using var door = await FrontDoorProcess.StartAsync(embedded);
@@ -23,7 +20,7 @@ internal static class AcceptBench
         long Next() => Interlocked.Increment(ref number);
 
         await using var load = await Load.OpenAsync(stack, Connections);
-        await load.FloodAsync(put, Next, 201, Warmup);
+        await load.WarmUpAsync(put, Next, 201);
         await Pgbench.RunAsync(stack, script, Connections, TimeSpan.FromSeconds(2));
         var (meter, referenceMeter) = (new CpuMeter(stack), new CpuMeter(stack));
         var (product, reference) = (new List<double>(), new List<double>());
@@ -52,7 +49,7 @@ internal static class AcceptBench
         var number = await stack.ScalarAsync<long>("select count(*) from resources");
         await using var load = await Load.OpenAsync(stack, Connections);
         var put = Put(stack);
-        await load.FloodAsync(put, () => Interlocked.Increment(ref number), 201, Warmup);
+        await load.WarmUpAsync(put, () => Interlocked.Increment(ref number), 201);
         var result = await load.FloodAsync(put, () => Interlocked.Increment(ref number), 201, Round);
         await stack.DrainAsync();
         return Measure.Fact("accept.embedded", result.PerSecond, "put/s");

@@ -21,7 +21,7 @@ internal static class GetBench
         long Next() => (Interlocked.Increment(ref number) % 1000) + 1;
 
         await using var load = await Load.OpenAsync(stack, Connections);
-        await load.FloodAsync(get, Next, 200, TimeSpan.FromSeconds(5));
+        await load.WarmUpAsync(get, Next, 200);
         await Pgbench.RunAsync(stack, script, Connections, TimeSpan.FromSeconds(2));
         var meter = new CpuMeter(stack);
         var (product, reference) = (new List<double>(), new List<double>());
