@@ -26,6 +26,10 @@ internal sealed class SimulatedRack : IAsyncDisposable
     /// <summary>Where the search for free ports begins: below Linux' ephemeral range (32768…).</summary>
     private const int FirstPort = 20_000;
     private const int LastPort = 32_000;
+    private const int PortAttempts = 8;
+
+    /// <summary>Control API, Kubernetes API, images.</summary>
+    private const int ServicePorts = 3;
 
     private readonly WebApplication app;
     private readonly List<IDisposable> owned;
@@ -49,8 +53,24 @@ internal sealed class SimulatedRack : IAsyncDisposable
     public FaultRules Faults { get; }
 
     /// <summary>Starts listening; when it returns, everything answers.</summary>
-    /// <exception cref="IOException">A port is taken, or there is no free run of ports.</exception>
+    /// <exception cref="IOException">A port that was asked for is taken, or there is no free run of ports.</exception>
     public static async Task<SimulatedRack> StartAsync(SimulationOptions options, CancellationToken cancel = default)
+    {
+        for (var attempt = 0; ; attempt++)
+        {
+            var ports = FreePorts(options, FirstPort + attempt * (options.Machines + ServicePorts));
+            try
+            {
+                return await StartOnAsync(options, ports.Bmc, ports.Services, cancel);
+            }
+            catch (IOException) when (options.PortBase == 0 && options.ControlPort == 0 && attempt < PortAttempts)
+            {
+                // Somebody took one of the ports between the look and the bind: look further up.
+            }
+        }
+    }
+
+    private static async Task<SimulatedRack> StartOnAsync(SimulationOptions options, int bmcBase, int services, CancellationToken cancel)
     {
         var time = TimeProvider.System;
         var things = new List<IDisposable>();
@@ -66,7 +86,6 @@ internal sealed class SimulatedRack : IAsyncDisposable
         var network = Own(new MachineNetwork(vendor.Root, options.TrustCaPem));
         var world = new World(clock, journal, network);
 
-        var (bmcBase, services) = FreePorts(options);
         var (controlPort, clusterPort, imagePort) = (options.ControlPort > 0 ? options.ControlPort : services, services + 1, services + 2);
         var machines = Enumerable.Range(1, options.Machines).Select(slot =>
         {
@@ -112,8 +131,17 @@ internal sealed class SimulatedRack : IAsyncDisposable
             if (port == clusterPort) return cluster.HandleAsync(http);
             return port == imagePort ? images.HandleAsync(http) : door.HandleAsync(http, machines[port - bmcBase]);
         });
-        await web.StartAsync(cancel);
-        return new SimulatedRack(web, things, machines, world, faults, ready);
+        var rack = new SimulatedRack(web, things, machines, world, faults, ready);
+        try
+        {
+            await web.StartAsync(cancel);
+            return rack;
+        }
+        catch (IOException)
+        {
+            await rack.DisposeAsync();
+            throw;
+        }
     }
 
     public Task WaitForShutdownAsync() => app.WaitForShutdownAsync();
@@ -144,10 +172,10 @@ internal sealed class SimulatedRack : IAsyncDisposable
     }
 
     /// <summary>A contiguous free run of ports for the BMCs, and behind it (or anywhere) three for the services.</summary>
-    private static (int Bmc, int Services) FreePorts(SimulationOptions options)
+    private static (int Bmc, int Services) FreePorts(SimulationOptions options, int from)
     {
-        if (options.PortBase > 0) return (options.PortBase, FirstFree(options.PortBase + options.Machines, 3));
-        var first = FirstFree(FirstPort, options.Machines + 3);
+        if (options.PortBase > 0) return (options.PortBase, FirstFree(options.PortBase + options.Machines, ServicePorts));
+        var first = FirstFree(from, options.Machines + ServicePorts);
         return (first, first + options.Machines);
     }
 

@@ -15,6 +15,9 @@ internal sealed class GenerationalCache<TKey, TValue>(int capacity)
     private volatile ConcurrentDictionary<TKey, TValue> old = new();
     private int youngCount;
 
+    /// <summary>Entries in both generations.</summary>
+    public int Count => young.Count + old.Count;
+
     public bool TryGet(TKey key, [MaybeNullWhen(false)] out TValue value)
     {
         if (young.TryGetValue(key, out value))
@@ -34,11 +37,5 @@ internal sealed class GenerationalCache<TKey, TValue>(int capacity)
         old = young;
         young = new();
         Volatile.Write(ref youngCount, 0);
-    }
-
-    public void Remove(TKey key)
-    {
-        young.TryRemove(key, out _);
-        old.TryRemove(key, out _);
     }
 }

@@ -78,7 +78,7 @@ internal sealed partial class SigningKeys(SigningKeyStore store, IdentityMetrics
             {
                 await ReloadAsync(stoppingToken);
             }
-            catch (Exception failure) when (failure is not OperationCanceledException)
+            catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
             {
                 Log.ReloadFailed(logger, failure);
             }

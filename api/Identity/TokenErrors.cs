@@ -20,7 +20,7 @@ internal static partial class TokenError
         ["error_codes"] = Json.Element(new[] { Code(description) }),
         ["timestamp"] = Json.Element(now.ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture)),
         ["trace_id"] = Json.Element(Guid.NewGuid()),
-        ["correlation_id"] = Json.Element(Guid.TryParse(http.Request.Headers["client-request-id"], out var id) ? id : Guid.NewGuid()),
+        ["correlation_id"] = Json.Element(CorrelationId(http.Request)),
     };
 
     /// <summary>The answer to a request for a directory that is not this one.</summary>
@@ -48,6 +48,13 @@ internal static partial class TokenError
             Errors.ServerError => $"AADSTS90033: {description}",
             _ => $"AADSTS900144: {description}",
         };
+    }
+
+    /// <summary>MSAL for Python and .NET send it as a header, MSAL for JavaScript in the query.</summary>
+    private static Guid CorrelationId(HttpRequest request)
+    {
+        const string Name = "client-request-id";
+        return Guid.TryParse(request.Headers[Name], out var id) || Guid.TryParse(request.Query[Name], out id) ? id : Guid.NewGuid();
     }
 
     private static int Code(string description) => int.Parse(Aadsts().Match(description).Groups[1].Value, CultureInfo.InvariantCulture);

@@ -20,7 +20,7 @@ internal static class TokenService
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeys>());
         services.AddSingleton<IOptionsChangeTokenSource<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<SigningKeys>());
-        services.AddOptions<OpenIddictServerOptions>().Configure<IdentitySettings>(AddAddresses);
+        services.AddOptions<OpenIddictServerOptions>().Configure<IdentitySettings>(Configure);
 
         services.AddOpenIddict()
             .AddCore(core => core.UseEntityFrameworkCore().UseDbContext<ControlPlaneDb>())
@@ -49,8 +49,10 @@ internal static class TokenService
             });
     }
 
-    private static void AddAddresses(OpenIddictServerOptions options, IdentitySettings settings)
+    private static void Configure(OpenIddictServerOptions options, IdentitySettings settings)
     {
+        // Applications prove themselves by a secret; none has registered a key.
+        options.ClientAuthenticationMethods.Remove(OpenIddictConstants.ClientAuthenticationMethods.PrivateKeyJwt);
         foreach (var authority in Authority.All(settings.TenantId))
         {
             options.ConfigurationEndpointUris.Add(Relative(authority.Discovery));

@@ -72,6 +72,7 @@ internal static partial class Firmware
             {
                 "UefiHttp" => new BootChoice("UefiHttp", machine.Bmc.Bios.HttpBootAddress(machine) ?? boot.HttpBootUri),
                 "Cd" when machine.Personality.CdIsPhysicalDrive && !machine.Bmc.VirtualDiscNext => new BootChoice("PhysicalCd", null),
+                "Cd" when machine.Personality.UsbCdInsteadOfCd => new BootChoice("PhysicalCd", null),
                 "Cd" or "UsbCd" => new BootChoice("Cd", media?.Image),
                 "Pxe" => new BootChoice("Pxe", machine.World.PxeServer is { } server ? new Uri(server, $"provision/pxe/{machine.Identity.Mac}/boot.ipxe").ToString() : null),
                 _ => new BootChoice("Disk", null),

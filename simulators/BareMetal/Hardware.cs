@@ -61,8 +61,14 @@ internal sealed record MachineIdentity(string Serial, Guid Uuid, string Mac, str
             $"02:b0:ff:{place}:00", Derive(seed, slot, "bmc"));
     }
 
-    private static Guid Derive(int seed, int slot, string purpose) =>
-        new(SHA256.HashData(Encoding.UTF8.GetBytes($"{purpose}/{seed}/{slot}")).AsSpan(0, 16));
+    /// <summary>A UUID of the form of version 4 (RFC 9562) that depends on its arguments only.</summary>
+    private static Guid Derive(int seed, int slot, string purpose)
+    {
+        var bytes = SHA256.HashData(Encoding.UTF8.GetBytes($"{purpose}/{seed}/{slot}")).AsSpan(0, 16);
+        bytes[6] = (byte)((bytes[6] & 0x0f) | 0x40);
+        bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
+        return new Guid(bytes, bigEndian: true);
+    }
 }
 
 /// <summary>What is on a disk.</summary>

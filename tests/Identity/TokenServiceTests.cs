@@ -113,6 +113,24 @@ public sealed class TokenServiceTests(IdentityFixture fixture) : IClassFixture<I
         Assert.True(body.TryGetProperty("timestamp", out _) && body.TryGetProperty("trace_id", out _) && body.TryGetProperty("correlation_id", out _));
     }
 
+    [Fact]
+    public async Task A_refusal_can_be_found_again_by_the_id_the_client_gave_it()
+    {
+        var id = Guid.NewGuid();
+        using var answer = await Host.AskTokenAsync(Host.ClientCredentials().With("grant_type", "password"), $"{IdentityClient.TokenPaths[0]}?client-request-id={id}");
+        Assert.Equal(id, (await answer.JsonAsync()).GetProperty("correlation_id").GetGuid());
+    }
+
+    [Fact]
+    public async Task A_client_assertion_is_not_taken_for_a_secret()
+    {
+        var form = Host.ClientCredentials().With("client_secret", null)
+            .With("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer").With("client_assertion", "eyJhbGciOiJub25lIn0.e30.");
+        using var answer = await Host.AskTokenAsync(form);
+        Assert.NotEqual(HttpStatusCode.OK, answer.StatusCode);
+        Assert.False((await answer.JsonAsync()).TryGetProperty("access_token", out _));
+    }
+
     [Theory]
     [InlineData("POST", "oauth2/v2.0/token")]
     [InlineData("POST", "oauth2/token")]

@@ -92,7 +92,7 @@ internal static class BootPages
 
     private static string[] Targets(Machine machine) => machine.Personality switch
     {
-        { UsbCdInsteadOfCd: true } => ["None", "Pxe", "Hdd", "UsbCd", "BiosSetup", "UefiHttp"],
+        { UsbCdInsteadOfCd: true } => ["None", "Pxe", "Hdd", "Cd", "UsbCd", "BiosSetup", "UefiHttp"],
         { Vendor: "Dell" } => ["None", "Pxe", "Floppy", "Cd", "Hdd", "BiosSetup", "Utilities", "UefiTarget", "SDCard", "UefiHttp"],
         { Vendor: "HPE" } => ["None", "Cd", "Hdd", "Usb", "SDCard", "Utilities", "Diags", "BiosSetup", "Pxe", "UefiShell", "UefiHttp", "UefiTarget"],
         _ => ["None", "Pxe", "Cd", "Usb", "Hdd", "BiosSetup", "UefiTarget", "UefiHttp"],

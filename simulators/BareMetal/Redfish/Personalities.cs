@@ -36,7 +36,7 @@ internal static class Personalities
 
     public static Personality Supermicro { get; } = new()
     {
-        Name = "supermicro", Vendor = "Supermicro", Product = "BMC", ModeRevertsUnlessSent = true, EnabledMustBeSent = true, UsbCdInsteadOfCd = true,
+        Name = "supermicro", Vendor = "Supermicro", Product = "BMC", BaseRegistry = "Base.1.5", ErrorCodeIsMessageId = true, ModeRevertsUnlessSent = true, EnabledMustBeSent = true, UsbCdInsteadOfCd = true,
         MediaUnder = MediaUnder.Managers, InsertNeedsTransferProtocol = true, ETags = EntityTags.Weak, RefusesWeakIfMatch = true, SerialPadded = true,
     };
 

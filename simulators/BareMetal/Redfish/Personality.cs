@@ -33,6 +33,12 @@ internal sealed record Personality
     /// <summary>Prefix of the vendor's message registry in error bodies, for example <c>IDRAC.2.8</c>.</summary>
     public string Registry { get; init; } = "Base.1.18";
 
+    /// <summary>Version of the base registry in error bodies.</summary>
+    public string BaseRegistry { get; init; } = "Base.1.18";
+
+    /// <summary>Supermicro: <c>error.code</c> is the message's id and not GeneralError (sushy virtual_media.py).</summary>
+    public bool ErrorCodeIsMessageId { get; init; }
+
     public string SystemId { get; init; } = "1";
     public string ManagerId { get; init; } = "1";
     public string ChassisId { get; init; } = "1";
@@ -107,7 +113,7 @@ internal sealed record Personality
     /// <summary>Supermicro: <c>BootSourceOverrideEnabled</c> must come with every change.</summary>
     public bool EnabledMustBeSent { get; init; }
 
-    /// <summary>Supermicro X11/X12: UsbCd instead of Cd (Redfishtool#106).</summary>
+    /// <summary>Supermicro X11/X12: both are listed, but only UsbCd boots the virtual disc (Redfishtool#106, sushy system.py).</summary>
     public bool UsbCdInsteadOfCd { get; init; }
 
     /// <summary>AMI, ASRock: a set without Enabled, Target and Mode is answered 200 and ignored (bmclib#459, sushy VENDORS_REQUIRING_FULL_BOOT_REQUEST).</summary>

@@ -60,24 +60,26 @@ internal static class RedfishErrors
 {
     /// <param name="machine">Whose BMC speaks.</param>
     /// <param name="status">HTTP status.</param>
-    /// <param name="messageId">Message key; a vendor key is prefixed with the vendor's registry, a key that starts with <c>Base.</c> is used as it is.</param>
+    /// <param name="messageId">Message key; a vendor key is prefixed with the vendor's registry, a key of the base registry gets the BMC's version of it.</param>
     /// <param name="message">Text.</param>
     /// <param name="args">MessageArgs.</param>
     public static RedfishAnswer Error(Machine machine, int status, string messageId, string message, params string[] args)
     {
         var personality = machine.Personality;
-        var id = messageId.StartsWith("Base.", StringComparison.Ordinal) ? messageId : $"{personality.Registry}.{messageId}";
+        var id = messageId.StartsWith("Base.1.18.", StringComparison.Ordinal)
+            ? $"{personality.BaseRegistry}.{messageId["Base.1.18.".Length..]}"
+            : $"{personality.Registry}.{messageId}";
         var hpe = personality.Vendor == "HPE";
         return new RedfishAnswer(status, new JsonObject
         {
             ["error"] = new JsonObject
             {
-                ["code"] = hpe ? "iLO.0.10.ExtendedInfo" : "Base.1.18.GeneralError",
+                ["code"] = hpe ? "iLO.0.10.ExtendedInfo" : personality.ErrorCodeIsMessageId ? id : $"{personality.BaseRegistry}.GeneralError",
                 ["message"] = hpe ? "See @Message.ExtendedInfo for more information." : "A general error has occurred. See ExtendedInfo for more information.",
                 ["@Message.ExtendedInfo"] = new JsonArray(new JsonObject
                 {
                     ["@odata.type"] = "#Message.v1_1_1.Message", ["MessageId"] = id, ["Message"] = message,
-                    ["MessageArgs"] = Wire.Json.Array(args), ["Severity"] = "Warning", ["Resolution"] = "None.",
+                    ["MessageArgs"] = Wire.Json.Array(args), ["RelatedProperties"] = Wire.Json.Array(args.Length > 0 ? [$"#/{args[^1]}"] : []), ["Severity"] = "Warning", ["Resolution"] = "None.",
                 }),
             },
         });

@@ -17,12 +17,17 @@ internal sealed class BmcSession(Uri origin, string userName, string password, B
     private readonly SemaphoreSlim _gate = new(1, 1);
     private volatile Credential? _credential;
     private RedfishException? _refused;
-
-    /// <summary>The service root, read without credentials.</summary>
-    public JsonElement ServiceRoot { get; private set; }
+    private JsonElement _root;
 
     /// <summary>Where this session lives; null with Basic, or before the first log-in.</summary>
     public Uri? Location => _credential?.Location;
+
+    /// <summary>Logs in if need be; the service root.</summary>
+    public async Task<JsonElement> OpenAsync(BmcTarget caller, CancellationToken stop)
+    {
+        if (_credential is null) await LogInAsync(expired: null, caller, stop);
+        return _root;
+    }
 
     /// <summary>Sends with credentials; a session that expired is renewed once and the request replayed once.</summary>
     public async Task<RedfishAnswer> SendAsync(RedfishRequest request, BmcTarget caller, CancellationToken stop)
@@ -62,8 +67,8 @@ internal sealed class BmcSession(Uri origin, string userName, string password, B
         {
             if (_refused is not null) throw _refused;
             if (_credential is { } current && current != expired) return current; // Somebody renewed it while we waited.
-            if (ServiceRoot.ValueKind == JsonValueKind.Undefined) ServiceRoot = await ReadRootAsync(stop);
-            var made = await OpenAsync(caller.IdempotencyKey, stop);
+            if (_root.ValueKind == JsonValueKind.Undefined) _root = await ReadRootAsync(stop);
+            var made = await CreateAsync(caller.IdempotencyKey, stop);
             _credential = made;
             if (made.IsSession) await DeleteOrphansAsync(made, caller.OrphanedSession, stop);
             return made;
@@ -84,9 +89,9 @@ internal sealed class BmcSession(Uri origin, string userName, string password, B
             : throw new RedfishException(RedfishFailure.Protocol, "The service root is not a Redfish resource.");
     }
 
-    private async Task<Credential> OpenAsync(string idempotencyKey, CancellationToken stop)
+    private async Task<Credential> CreateAsync(string idempotencyKey, CancellationToken stop)
     {
-        if (ServiceRoot.Link("Links", "Sessions") is not { } sessions) return Basic();
+        if (_root.Link("Links", "Sessions") is not { } sessions) return Basic();
         var request = new RedfishRequest(HttpMethod.Post, BmcOrigin.Resolve(origin, sessions))
         {
             Body = new JsonObject { ["UserName"] = userName, ["Password"] = password },

@@ -50,7 +50,7 @@ internal static class EntityTag
     /// </summary>
     public static IfMatch? Next(IfMatch refused, string? sentTag, string? freshTag, bool headerDemanded)
     {
-        if (headerDemanded && Header(sentTag, refused) is null) return freshTag is null ? IfMatch.Any : IfMatch.AsGiven;
+        if (headerDemanded && Header(sentTag, refused) is null) return refused == IfMatch.AsGiven && freshTag is not null ? IfMatch.AsGiven : IfMatch.Any;
         if (freshTag is null) return refused is IfMatch.Any or IfMatch.Absent ? null : IfMatch.Absent;
         return refused switch
         {

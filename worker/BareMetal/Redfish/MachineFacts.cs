@@ -21,10 +21,9 @@ internal sealed record MachineFacts
     /// <exception cref="RedfishException">Rejected when there are several and the address names none, or when there is none.</exception>
     public static async Task<MachineFacts> FindAsync(RedfishClient client, string? systemPath, CancellationToken stop)
     {
-        // The service root was read by the log-in, which any first request brings about.
-        var systemUri = systemPath is null ? await OnlySystemAsync(client, stop) : client.Resolve(systemPath);
+        var root = await client.OpenAsync(stop);
+        var systemUri = systemPath is null ? await OnlySystemAsync(client, root, stop) : client.Resolve(systemPath);
         var system = (await client.GetAsync(systemUri, stop)).Body;
-        var root = client.Beside(connection => connection.Session.ServiceRoot);
 
         var managerLink = system.Items("Links", "ManagedBy").Select(link => link.Text("@odata.id")).OfType<string>().FirstOrDefault();
         var managerUri = managerLink is not null ? client.Resolve(managerLink) : (await client.MembersAsync(root.Link("Managers"), stop)).FirstOrDefault();
@@ -45,9 +44,8 @@ internal sealed record MachineFacts
         };
     }
 
-    private static async Task<Uri> OnlySystemAsync(RedfishClient client, CancellationToken stop)
+    private static async Task<Uri> OnlySystemAsync(RedfishClient client, JsonElement root, CancellationToken stop)
     {
-        var root = await RootAsync(client, stop);
         var systems = await client.MembersAsync(root.Link("Systems"), stop);
         return systems switch
         {
@@ -56,11 +54,5 @@ internal sealed record MachineFacts
             _ => throw new RedfishException(RedfishFailure.Rejected,
                 $"The BMC has {systems.Count} systems; its address must carry the path of one: {string.Join(", ", systems.Take(8).Select(system => system.AbsolutePath))}."),
         };
-    }
-
-    private static async Task<JsonElement> RootAsync(RedfishClient client, CancellationToken stop)
-    {
-        var known = client.Beside(connection => connection.Session.ServiceRoot);
-        return known.ValueKind == JsonValueKind.Object ? known : (await client.GetAsync(client.Resolve("/redfish/v1/"), stop)).Body;
     }
 }

@@ -33,6 +33,10 @@ internal sealed class RedfishClient(BmcPool pool, RedfishRetry retry, BmcTarget 
         }
     }
 
+    /// <summary>Logs in if need be; the service root.</summary>
+    public async Task<JsonElement> OpenAsync(CancellationToken stop) =>
+        await retry.Reads.ExecuteAsync(async stopping => await UseAsync(session => session.OpenAsync(target, stopping)), stop);
+
     /// <exception cref="RedfishException">Any answer but a success.</exception>
     public async Task<RedfishAnswer> GetAsync(Uri resource, CancellationToken stop) => await FindAsync(resource, stop)
         ?? throw new RedfishException(RedfishFailure.Rejected, $"GET {resource.AbsolutePath} was answered 404.") { Status = 404 };
@@ -121,12 +125,15 @@ internal sealed class RedfishClient(BmcPool pool, RedfishRetry retry, BmcTarget 
         return answer.IsSuccess ? answer : throw Refusal(answer, request.Method, request.Target);
     }, stop);
 
-    private async Task<RedfishAnswer> OnceAsync(RedfishRequest request, CancellationToken stop)
+    private Task<RedfishAnswer> OnceAsync(RedfishRequest request, CancellationToken stop) =>
+        UseAsync(session => session.SendAsync(request with { Closes = profile.ClosesConnections }, target, stop));
+
+    private async Task<T> UseAsync<T>(Func<BmcSession, Task<T>> use)
     {
         var connection = pool.Rent(target, origin);
         try
         {
-            return await connection.Session.SendAsync(request with { Closes = profile.ClosesConnections }, target, stop);
+            return await use(connection.Session);
         }
         catch (RedfishException broken) when (broken.Failure is RedfishFailure.Unreachable or RedfishFailure.Timeout or RedfishFailure.BadCredentials
             or RedfishFailure.CertificateChanged or RedfishFailure.CertificateUntrusted)
