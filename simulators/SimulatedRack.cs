@@ -63,7 +63,7 @@ internal sealed class SimulatedRack : IAsyncDisposable
             {
                 return await StartOnAsync(options, ports.Bmc, ports.Services, cancel);
             }
-            catch (IOException) when (options.PortBase == 0 && options.ControlPort == 0 && attempt < PortAttempts)
+            catch (Exception error) when (IsTaken(error) && options.PortBase == 0 && options.ControlPort == 0 && attempt < PortAttempts)
             {
                 // Somebody took one of the ports between the look and the bind: look further up.
             }
@@ -137,7 +137,7 @@ internal sealed class SimulatedRack : IAsyncDisposable
             await web.StartAsync(cancel);
             return rack;
         }
-        catch (IOException)
+        catch (Exception error) when (IsTaken(error))
         {
             await rack.DisposeAsync();
             throw;
@@ -191,6 +191,9 @@ internal sealed class SimulatedRack : IAsyncDisposable
 
         throw new IOException($"There are no {count} free ports in a row from {from} on.");
     }
+
+    /// <summary>Two processes may bind the same port at once; the second one fails only when it listens, with the bare socket's error.</summary>
+    private static bool IsTaken(Exception error) => error is IOException or SocketException { SocketErrorCode: SocketError.AddressAlreadyInUse };
 
     private static bool IsFree(int port)
     {

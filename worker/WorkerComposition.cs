@@ -1,6 +1,7 @@
 using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.BareMetal;
 using ControlPlane.Worker.Clusters;
+using ControlPlane.Worker.Metering;
 
 namespace ControlPlane.Worker;
 
@@ -12,6 +13,7 @@ internal static class WorkerComposition
         builder.Services.AddOperations(builder.Configuration);
         builder.Services.AddClusters();
         builder.Services.AddBareMetal(builder.Configuration);
+        builder.Services.AddHostedService<MeterRecorder>();
         return builder;
     }
 }

@@ -24,6 +24,9 @@ internal static class ArmErrors
     public static ArmException ParentNotFound(ResourceId parent) =>
         new(404, new("ParentResourceNotFound", $"Can not perform requested operation on nested resource. Parent resource '{parent.Text}' not found."));
 
+    public static ArmException LocationNotFound(string location) =>
+        new(404, new("LocationNotFound", $"The location '{location}' is not served here; GET /subscriptions/{{id}}/locations lists those that are."));
+
     public static ArmException ResourceNotFound(ResourceId id) =>
         new(404, new("ResourceNotFound", $"The Resource '{id.Type}/{id.Name}' under resource group '{id.ResourceGroup}' was not found."));
 

@@ -1,4 +1,6 @@
+using ControlPlane.Api.BareMetal;
 using ControlPlane.Api.Identity;
+using ControlPlane.Api.Metering;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Defaults;
 using ControlPlane.Persistence;
@@ -24,6 +26,7 @@ internal static class FrontDoor
         builder.Services.AddSingleton<ResourceVerbs>();
         builder.Services.AddSingleton<OperationHints>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
+        builder.Services.AddSingleton<ProvisioningDoor>();
         builder.AddIdentity();
         return builder;
     }
@@ -42,6 +45,9 @@ internal static class FrontDoor
         OperationEndpoints.Map(app);
         SubscriptionEndpoints.Map(app);
         ProviderEndpoints.Map(app);
+        HardwareEndpoints.Map(app);
+        UsageEndpoints.Map(app);
+        ProvisioningDoor.Map(app);
         return app;
     }
 

@@ -140,7 +140,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
                 return;
             }
 
-            var operation = NewOperation(type, "delete", current.Location ?? locations.Names[0]);
+            var operation = NewOperation(type, "delete", current.Location ?? locations.Names[0]) with { Parameters = DeleteParametersOf(http) };
             var outcome = await acceptor.AcceptAsync(new()
             {
                 Id = ResourceId.Parse(current.Id),
@@ -320,6 +320,9 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         AcceptOutcome.ParentGone => ArmErrors.ResourceGroupNotFound(id.ResourceGroup ?? ""),
         _ => ArmErrors.ChangedMeanwhile(id),
     };
+
+    private static string? DeleteParametersOf(HttpContext http) =>
+        bool.TryParse(http.Request.Query["forceDeletion"], out var force) && force ? Json.Write(new DeleteParameters { ForceDeletion = true }) : null;
 
     private static void Accept(HttpContext http, ResourceId id, NewOperation operation)
     {

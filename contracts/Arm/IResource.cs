@@ -46,6 +46,13 @@ public sealed record ResourceRequest<TSelf, TStatus>(string Name, JsonElement Pa
 /// <summary>A POST action of a resource type; <paramref name="Body"/> is the shape of its parameters, null when it takes none.</summary>
 public sealed record ResourceAction(string Name, string Description, Type? Body = null);
 
+/// <summary>What a DELETE may say in its query.</summary>
+public sealed record DeleteParameters
+{
+    /// <summary>Forget the resource without touching the outside world: for hardware that is gone (Azure Compute's <c>forceDeletion</c>).</summary>
+    public bool ForceDeletion { get; init; }
+}
+
 /// <summary>A property that holds the id of another resource.</summary>
 public sealed record Reference(string Target, string Id, ResourceType Type);
 

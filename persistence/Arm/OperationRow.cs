@@ -78,6 +78,7 @@ internal sealed class OperationRowConfiguration : IEntityTypeConfiguration<Opera
         row.Property(o => o.Error).HasColumnType("jsonb");
         row.Property(o => o.Result).HasColumnType("jsonb");
         row.HasIndex(o => o.ResourceKey).IsUnique().HasFilter("ended_at is null").HasDatabaseName(ConstraintNames.ActiveOperation);
+        row.HasIndex(o => new { o.ResourceKey, o.StartedAt });
         row.HasIndex(o => o.DueAt).HasFilter("ended_at is null");
         row.HasIndex(o => o.EndedAt).HasFilter("ended_at is not null");
     }

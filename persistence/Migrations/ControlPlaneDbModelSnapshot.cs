@@ -225,6 +225,9 @@ namespace ControlPlane.Persistence.Migrations
                         .HasDatabaseName("ux_operations_active")
                         .HasFilter("ended_at is null");
 
+                    b.HasIndex("ResourceKey", "StartedAt")
+                        .HasDatabaseName("ix_operations_resource_key_started_at");
+
                     b.ToTable("operations", (string)null);
                 });
 
@@ -480,6 +483,194 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("secrets", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.BareMetal.AttemptRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<string>("BootMethod")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("boot_method");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<DateTimeOffset?>("DoneAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("done_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Failure")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("failure");
+
+                    b.Property<DateTimeOffset?>("HeartbeatAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("heartbeat_at");
+
+                    b.Property<DateTimeOffset?>("HelloAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("hello_at");
+
+                    b.Property<string>("Instructions")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("instructions");
+
+                    b.Property<byte[]>("JoinCiphertext")
+                        .HasColumnType("bytea")
+                        .HasColumnName("join_ciphertext");
+
+                    b.Property<DateTimeOffset?>("JoinConsumedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("join_consumed_at");
+
+                    b.Property<string>("JoinKeyVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("join_key_version");
+
+                    b.Property<byte[]>("JoinWrappedKey")
+                        .HasColumnType("bytea")
+                        .HasColumnName("join_wrapped_key");
+
+                    b.Property<string>("Mac")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("mac");
+
+                    b.Property<string>("Message")
+                        .HasColumnType("text")
+                        .HasColumnName("message");
+
+                    b.Property<Guid>("OperationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("operation_id");
+
+                    b.Property<double>("Percent")
+                        .HasColumnType("double precision")
+                        .HasColumnName("percent");
+
+                    b.Property<Guid>("Permit")
+                        .HasColumnType("uuid")
+                        .HasColumnName("permit");
+
+                    b.Property<DateTimeOffset?>("PermitConsumedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("permit_consumed_at");
+
+                    b.Property<string>("Phase")
+                        .HasColumnType("text")
+                        .HasColumnName("phase");
+
+                    b.Property<string>("Plan")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("plan");
+
+                    b.Property<DateTimeOffset?>("ProgressAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("progress_at");
+
+                    b.Property<string>("ResourceId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<long>("Seq")
+                        .HasColumnType("bigint")
+                        .HasColumnName("seq");
+
+                    b.Property<string>("Serial")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("serial");
+
+                    b.Property<byte[]>("TokenCiphertext")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("token_ciphertext");
+
+                    b.Property<byte[]>("TokenHash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("token_hash");
+
+                    b.Property<string>("TokenKeyVersion")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("token_key_version");
+
+                    b.Property<byte[]>("TokenWrappedKey")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("token_wrapped_key");
+
+                    b.Property<string>("Uuid")
+                        .HasColumnType("text")
+                        .HasColumnName("uuid");
+
+                    b.Property<DateTimeOffset?>("WipedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("wiped_at");
+
+                    b.Property<string>("WipedDisks")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("wiped_disks");
+
+                    b.Property<DateTimeOffset?>("WrittenAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("written_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_provisioning_attempts");
+
+                    b.HasIndex("Mac")
+                        .HasDatabaseName("ix_provisioning_attempts_mac")
+                        .HasFilter("ended_at is null");
+
+                    b.HasIndex("ResourceKey")
+                        .HasDatabaseName("ix_provisioning_attempts_resource_key");
+
+                    b.HasIndex("TokenHash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_provisioning_attempts_token_hash");
+
+                    b.ToTable("provisioning_attempts", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.BareMetal.HardwareIdentityRow", b =>
+                {
+                    b.Property<string>("Identity")
+                        .HasColumnType("text")
+                        .HasColumnName("identity");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.HasKey("Identity")
+                        .HasName("pk_hardware_identities");
+
+                    b.HasIndex("ResourceKey")
+                        .HasDatabaseName("ix_hardware_identities_resource_key");
+
+                    b.ToTable("hardware_identities", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ServicePrincipalRow", b =>
                 {
                     b.Property<string>("ObjectId")
@@ -543,6 +734,104 @@ namespace ControlPlane.Persistence.Migrations
                         .HasName("pk_signing_keys");
 
                     b.ToTable("signing_keys", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Metering.MeterSpanRow", b =>
+                {
+                    b.Property<string>("ResourceKey")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key");
+
+                    b.Property<string>("Meter")
+                        .HasColumnType("text")
+                        .HasColumnName("meter");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Location")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("location");
+
+                    b.Property<DateTimeOffset>("RecordedTo")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("recorded_to");
+
+                    b.Property<string>("ResourceId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id");
+
+                    b.Property<string>("Sku")
+                        .HasColumnType("text")
+                        .HasColumnName("sku");
+
+                    b.Property<string>("Subscription")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subscription");
+
+                    b.HasKey("ResourceKey", "Meter", "StartedAt")
+                        .HasName("pk_meter_spans");
+
+                    b.HasIndex("ResourceKey", "Meter")
+                        .IsUnique()
+                        .HasDatabaseName("ix_meter_spans_resource_key_meter")
+                        .HasFilter("ended_at is null");
+
+                    b.ToTable("meter_spans", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Metering.UsageRow", b =>
+                {
+                    b.Property<string>("ResourceKey")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key");
+
+                    b.Property<string>("Meter")
+                        .HasColumnType("text")
+                        .HasColumnName("meter");
+
+                    b.Property<DateTimeOffset>("WindowStart")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("window_start");
+
+                    b.Property<string>("Location")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("location");
+
+                    b.Property<double>("Quantity")
+                        .HasColumnType("double precision")
+                        .HasColumnName("quantity");
+
+                    b.Property<string>("ResourceId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id");
+
+                    b.Property<string>("Sku")
+                        .HasColumnType("text")
+                        .HasColumnName("sku");
+
+                    b.Property<string>("Subscription")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subscription");
+
+                    b.HasKey("ResourceKey", "Meter", "WindowStart")
+                        .HasName("pk_usage_records");
+
+                    b.HasIndex("Subscription", "WindowStart")
+                        .HasDatabaseName("ix_usage_records_subscription_window_start");
+
+                    b.ToTable("usage_records", (string)null);
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", b =>
@@ -827,6 +1116,26 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_secrets_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.BareMetal.AttemptRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_provisioning_attempts_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.BareMetal.HardwareIdentityRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_hardware_identities_resources_resource_key");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

@@ -94,6 +94,12 @@ internal static partial class Firmware
             return null;
         }
 
+        if (choice.Source == "Cd" && address.Scheme == Uri.UriSchemeHttps && Math.Abs(machine.Personality.ClockSkewHours) > 24)
+        {
+            machine.Did("boot-failed:the server's certificate is not valid at the BMC's time");
+            return null;
+        }
+
         if (choice.Source == "Pxe")
         {
             var script = await LoadAsync(machine, HttpMethod.Get, address, null, cancel);

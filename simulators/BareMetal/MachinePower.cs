@@ -159,8 +159,8 @@ internal static class MachinePower
 
     private static void EndRun(Machine machine)
     {
-        machine.Run?.Cancel();
-        machine.Run?.Dispose();
+        // Marked as ended at once; what waits on it is told on another thread, outside the machine's gate.
+        _ = machine.Run?.CancelAsync();
         machine.Run = null;
     }
 }

@@ -32,9 +32,11 @@ internal static class BootstrapTokens
 
     /// <summary>Live tokens that sign cluster-info.</summary>
     public static IEnumerable<(string Id, string Secret)> Signing(ObjectStore store, DateTimeOffset now) =>
-        from secret in store.List("secrets", "kube-system")
-        where secret.Text("type") == SecretType && Decode(secret, "usage-bootstrap-signing") == "true" && IsLive(secret, now)
-        select (Decode(secret, "token-id") ?? "", Decode(secret, "token-secret") ?? "");
+        store.Select("secrets", "kube-system", secret =>
+                secret.Text("type") == SecretType && Decode(secret, "usage-bootstrap-signing") == "true" && IsLive(secret, now)
+                    ? (Id: Decode(secret, "token-id") ?? "", Secret: Decode(secret, "token-secret") ?? "")
+                    : (Id: "", Secret: ""))
+            .Where(token => token.Id.Length > 0);
 
     public static string Sign(string content, string id, string secret)
     {

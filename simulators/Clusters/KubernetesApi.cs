@@ -1,6 +1,5 @@
-using System.Security.Cryptography.X509Certificates;
+using System.Collections.Concurrent;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Simulators.BareMetal;
 using ControlPlane.Simulators.Wire;
@@ -31,6 +30,9 @@ internal sealed class KubernetesApi
     private readonly Journal journal;
     private readonly string adminToken;
     private readonly string kubeconfig;
+
+    /// <summary>A thousand joining machines read cluster-info while a thousand tokens live: each signature is made once.</summary>
+    private readonly ConcurrentDictionary<(string Id, string Secret), string> signatures = new();
 
     public KubernetesApi(TimeProvider time, CertificateAuthority authority, string server, string adminToken, FaultRules faults, VirtualClock clock, Journal journal)
     {
@@ -199,7 +201,7 @@ internal sealed class KubernetesApi
     private JsonObject ClusterInfo()
     {
         var data = new JsonObject { ["kubeconfig"] = kubeconfig };
-        foreach (var (id, secret) in BootstrapTokens.Signing(store, clock.Now)) data[$"jws-kubeconfig-{id}"] = BootstrapTokens.Sign(kubeconfig, id, secret);
+        foreach (var (id, secret) in BootstrapTokens.Signing(store, clock.Now)) data[$"jws-kubeconfig-{id}"] = signatures.GetOrAdd((id, secret), token => BootstrapTokens.Sign(kubeconfig, token.Id, token.Secret));
         return new JsonObject
         {
             ["kind"] = "ConfigMap", ["apiVersion"] = "v1", ["metadata"] = new JsonObject { ["name"] = "cluster-info", ["namespace"] = "kube-public" }, ["data"] = data,

@@ -33,6 +33,12 @@ internal sealed class ObjectStore(TimeProvider time)
         }
     }
 
+    /// <summary>Facts about all objects of a resource in a namespace, without copying them.</summary>
+    public IReadOnlyList<T> Select<T>(string resource, string ns, Func<JsonObject, T> fact)
+    {
+        lock (gate) return [.. Shelf(resource).Where(pair => pair.Key.StartsWith(ns + "/", StringComparison.Ordinal)).Select(pair => fact(pair.Value))];
+    }
+
     /// <summary>The stored object, or null if one of that name exists.</summary>
     public JsonObject? Create(string resource, string ns, string name, JsonObject body)
     {

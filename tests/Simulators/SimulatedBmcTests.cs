@@ -43,7 +43,9 @@ public sealed class SimulatedBmcTests
         var job = await rack.BmcAsync("POST", "/redfish/v1/Managers/iDRAC.Embedded.1/Jobs", new JsonObject { ["TargetSettingsURI"] = rack.SystemPath() + "/Bios/Settings" });
         var task = job.Headers.Location!.ToString();
         Assert.Contains("JID_", task, StringComparison.Ordinal);
-        Assert.Equal("Pending", (await rack.BmcAsync("GET", task)).Body!["TaskState"]!.GetValue<string>());
+        var running = (await rack.BmcAsync("GET", task)).Body!;
+        Assert.Equal("Pending", running["TaskState"]!.GetValue<string>());
+        Assert.Equal(202, (await rack.BmcAsync("GET", running["TaskMonitor"]!.GetValue<string>())).Status);
         await rack.ResetAsync("On");
         await Until.TrueAsync(async () => (await rack.BmcAsync("GET", task)).Body!["TaskState"]!.GetValue<string>() == "Completed", () => "The job did not complete.");
         Assert.Equal("Enabled", (await rack.BmcAsync("GET", rack.SystemPath() + "/Bios")).Body!["Attributes"]!["HttpDev1EnDis"]!.GetValue<string>());
@@ -102,6 +104,26 @@ public sealed class SimulatedBmcTests
         Assert.Equal("Legacy", system.Body!["Boot"]!["BootSourceOverrideMode"]!.GetValue<string>());
         Assert.Equal(412, (await rack.BmcAsync("PATCH", rack.SystemPath(), Boot("Once", "Pxe", "UEFI"), ifMatch: system.ETag)).Status);
         Assert.Equal(200, (await rack.BmcAsync("PATCH", rack.SystemPath(), Boot("Once", "Pxe", "UEFI"), ifMatch: system.ETag![2..])).Status);
+    }
+
+    [Fact]
+    public async Task Lenovo_takes_media_by_PATCH_and_Cisco_refuses_its_first_disc_slot()
+    {
+        await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = "generic", Machines = 2 });
+        await rack.ControlAsync("PATCH", "/machines/1", new JsonObject { ["quirks"] = new JsonObject { ["mediaByPatch"] = true } });
+        const string slot = "/redfish/v1/Systems/1/VirtualMedia/2";
+        Assert.Equal(404, (await rack.BmcAsync("POST", slot + "/Actions/VirtualMedia.InsertMedia", new JsonObject { ["Image"] = "https://127.0.0.1/boot.iso" })).Status);
+        Assert.Equal(204, (await rack.PatchAsync(slot, new JsonObject { ["Image"] = "https://127.0.0.1/boot.iso", ["Inserted"] = true })).Status);
+        Assert.True((await rack.BmcAsync("GET", slot)).Body!["Inserted"]!.GetValue<bool>());
+        Assert.Equal(204, (await rack.PatchAsync(slot, new JsonObject { ["Image"] = null, ["Inserted"] = false })).Status);
+        Assert.False((await rack.BmcAsync("GET", slot)).Body!["Inserted"]!.GetValue<bool>());
+
+        await rack.ControlAsync("PATCH", "/machines/2", new JsonObject { ["quirks"] = new JsonObject { ["firstMediaSlotRefuses"] = true } });
+        foreach (var (number, status) in new[] { (2, 405), (3, 204) })
+        {
+            var image = new JsonObject { ["Image"] = "https://127.0.0.1/boot.iso" };
+            Assert.Equal(status, (await rack.BmcAsync("POST", $"/redfish/v1/Systems/1/VirtualMedia/{number}/Actions/VirtualMedia.InsertMedia", image, slot: 2)).Status);
+        }
     }
 
     [Fact]

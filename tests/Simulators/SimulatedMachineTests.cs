@@ -103,6 +103,56 @@ public sealed class SimulatedMachineTests
     }
 
     [Fact]
+    public async Task A_machine_that_loses_power_while_it_writes_does_not_boot_and_is_not_wiped_again_with_the_used_permit()
+    {
+        await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = "generic" });
+        await rack.ControlAsync("PATCH", "/machines/1", new JsonObject { ["scenarios"] = Json.Array(["silentAgent", "ignoresOnce"]) });
+        var attempt = await rack.OpenAttemptAsync();
+        await SetHttpBootAsync(rack, rack.Door.BootFile(attempt));
+        await rack.ResetAsync("On");
+        await Until.TrueAsync(() => Task.FromResult(rack.Simulated.Machines[0].Writes == 1), () => Story(rack));
+        await rack.ResetAsync("ForceOff");
+        await rack.ControlAsync("PATCH", "/machines/1", new JsonObject { ["disks"] = new JsonObject { [rack.Simulated.Machines[0].Disks[1].Serial] = "Empty" } });
+        await rack.ResetAsync("On");
+        await Until.TrueAsync(async () => Texts((await rack.MachineAsync())["bootedFrom"]).Length == 3, () => Story(rack));
+        Assert.Equal(["UefiHttp", "UefiHttp", "None"], Texts((await rack.MachineAsync())["bootedFrom"]));
+        Assert.Equal((1, 1), (rack.Simulated.Machines[0].Wipes, rack.Simulated.Machines[0].Writes));
+    }
+
+    [Fact]
+    public async Task A_deprovisioned_machine_is_wiped_and_nothing_is_written()
+    {
+        await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = "generic" });
+        var order = rack.ProvisionOrder();
+        order["action"] = "wipe";
+        var attempt = rack.Door.Open(rack.Simulated.Machines[0].Identity, order, []);
+        await SetHttpBootAsync(rack, rack.Door.BootFile(attempt));
+        await rack.ResetAsync("On");
+        await Until.TrueAsync(() => Task.FromResult(attempt.Reached("done")), () => Story(rack));
+        Assert.Equal(["hello", "inventory", "instructions", "wipe-started", "progress", "wiped", "done"], Deduplicated(attempt));
+        Assert.Equal((DiskContent.Empty, DiskContent.OldSystem), (rack.Simulated.Machines[0].Disks[0].Content, rack.Simulated.Machines[0].Disks[1].Content));
+    }
+
+    [Fact]
+    public async Task A_node_can_be_cordoned_drained_and_deleted()
+    {
+        await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = "generic" });
+        Assert.Equal(201, (await rack.ClusterAsync("POST", "/api/v1/nodes", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "n1" } })).Status);
+        var pod = new JsonObject { ["metadata"] = new JsonObject { ["name"] = "web" }, ["spec"] = new JsonObject { ["nodeName"] = "n1" } };
+        Assert.Equal(201, (await rack.ClusterAsync("POST", "/api/v1/namespaces/default/pods", pod)).Status);
+        var cordoned = await rack.ClusterAsync("PATCH", "/api/v1/nodes/n1", new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } }, contentType: "application/strategic-merge-patch+json");
+        Assert.True(cordoned.Body!["spec"]!["unschedulable"]!.GetValue<bool>());
+        var pods = (await rack.ClusterAsync("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dn1")).Body!["items"]!.AsArray();
+        Assert.Equal(2, pods.Count);
+        Assert.Single(pods, item => item!["metadata"]!["ownerReferences"] is not null);
+        Assert.Equal(201, (await rack.ClusterAsync("POST", "/api/v1/namespaces/default/pods/web/eviction", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "web" } })).Status);
+        Assert.Equal(200, (await rack.ClusterAsync("DELETE", "/api/v1/nodes/n1")).Status);
+        Assert.Empty((await rack.ClusterAsync("GET", "/api/v1/pods")).Body!["items"]!.AsArray());
+        var missing = await rack.ClusterAsync("GET", "/api/v1/nodes/n1");
+        Assert.Equal((404, "NotFound"), (missing.Status, missing.Body.Text("reason")));
+    }
+
+    [Fact]
     public async Task A_foreign_machine_is_turned_away_at_hello_and_destroys_nothing()
     {
         await using var rack = await Rack.StartAsync(new SimulationOptions { Personality = "generic" });

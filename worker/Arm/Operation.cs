@@ -70,10 +70,14 @@ internal sealed class OperationFailedException(string code, string message, IRea
     public ErrorBody Error { get; } = new(code, message, Details: details, AdditionalInfo: evidence is null ? null : [new("Evidence", Json.Element(evidence))]);
 }
 
-/// <summary>The world hiccuped: the step runs again after a back-off, at most <see cref="OperationRunner.MaxAttempts"/> times, and then fails with <paramref name="code"/>.</summary>
-internal sealed class TransientStepException(string code, string message, Exception? cause = null) : Exception(message, cause)
+/// <summary>
+/// The world hiccuped: the step runs again after a back-off, <see cref="OperationRunner.MaxAttempts"/> times and as long as <paramref name="patience"/> lasts, and then
+/// fails with <paramref name="code"/>.
+/// </summary>
+internal sealed class TransientStepException(string code, string message, Exception? cause = null, TimeSpan patience = default) : Exception(message, cause)
 {
     public string Code { get; } = code;
+    public TimeSpan Patience { get; } = patience;
 }
 
 /// <summary>Where an operation stands, as its resource's status shows it.</summary>

@@ -54,7 +54,8 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
             catch (Exception failure)
             {
                 tools.LogStepFailed(failure, step.Name, operation.ResourceId, operation.Attempts + 1);
-                if (++operation.Attempts >= OperationRunner.MaxAttempts)
+                var patience = (failure as TransientStepException)?.Patience ?? TimeSpan.Zero;
+                if (++operation.Attempts >= OperationRunner.MaxAttempts && context.InStepFor >= patience)
                 {
                     await EndAsync(ProvisioningState.Failed, Exhausted(step.Name, failure), stop);
                     return;
@@ -190,8 +191,8 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
     }
 
     private static ErrorBody Exhausted(string step, Exception failure) => failure is TransientStepException transient
-        ? new(transient.Code, $"{step} failed {OperationRunner.MaxAttempts} times: {transient.Message}")
+        ? new(transient.Code, $"{step} was tried again and again: {transient.Message}")
         : new("InternalServerError", $"{step} failed {OperationRunner.MaxAttempts} times on our side; the operation's id finds the reason in the logs.");
 
-    private static TimeSpan BackOff(int attempts) => TimeSpan.FromMilliseconds(250 * (1 << attempts));
+    private static TimeSpan BackOff(int attempts) => TimeSpan.FromMilliseconds(Math.Min(10_000, 250 * (1 << Math.Min(attempts, 6))));
 }

@@ -44,23 +44,17 @@ internal sealed class ClusterApi(HttpClient http, string token)
         using var deleted = await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/kube-system/secrets/bootstrap-token-{id}", body: null, stop, HttpStatusCode.NotFound);
     }
 
-    public async Task<ClusterNode?> FindNodeAsync(string name, CancellationToken stop)
+    /// <summary>Every node, and the names of all certificate signing requests that the cluster has signed.</summary>
+    public async Task<ClusterSnapshot> SnapshotAsync(Func<string, string, string?> nodeOfRequest, CancellationToken stop)
     {
-        using var node = await SendAsync(HttpMethod.Get, $"/api/v1/nodes/{name}", body: null, stop, HttpStatusCode.NotFound);
-        if (node is null || !node.RootElement.TryGetProperty("spec", out var spec))
-            return null;
-        var ready = node.RootElement.TryGetProperty("status", out var status) && status.TryGetProperty("conditions", out var conditions)
-            && conditions.EnumerateArray().Any(c => c.GetProperty("type").GetString() == "Ready" && c.GetProperty("status").GetString() == "True");
-        return new(name, spec.TryGetProperty("providerID", out var provider) ? provider.GetString() : null, ready,
-            spec.TryGetProperty("unschedulable", out var cordoned) && cordoned.ValueKind is JsonValueKind.True);
-    }
-
-    /// <summary>Whether the cluster signed a certificate for exactly this node: the name in the request of a CSR that it approved.</summary>
-    public async Task<bool> HasSignedNodeAsync(string name, CancellationToken stop)
-    {
-        using var list = await SendAsync(HttpMethod.Get, "/apis/certificates.k8s.io/v1/certificatesigningrequests", body: null, stop);
-        return list!.RootElement.GetProperty("items").EnumerateArray().Any(csr =>
-            csr.TryGetProperty("status", out var status) && status.TryGetProperty("certificate", out _) && NodeOf(csr.GetProperty("spec").GetProperty("request").GetString()!) == name);
+        using var nodes = await SendAsync(HttpMethod.Get, "/api/v1/nodes", body: null, stop);
+        using var requests = await SendAsync(HttpMethod.Get, "/apis/certificates.k8s.io/v1/certificatesigningrequests", body: null, stop);
+        var signed = requests!.RootElement.GetProperty("items").EnumerateArray()
+            .Where(csr => csr.TryGetProperty("status", out var status) && status.TryGetProperty("certificate", out _))
+            .Select(csr => nodeOfRequest(csr.GetProperty("metadata").GetProperty("name").GetString()!, csr.GetProperty("spec").GetProperty("request").GetString()!));
+        return new(
+            nodes!.RootElement.GetProperty("items").EnumerateArray().Select(Node).ToDictionary(node => node.Name, StringComparer.Ordinal),
+            signed.OfType<string>().ToHashSet(StringComparer.Ordinal));
     }
 
     public async Task SetUnschedulableAsync(string name, bool unschedulable, CancellationToken stop)
@@ -99,8 +93,18 @@ internal sealed class ClusterApi(HttpClient http, string token)
         !(metadata.TryGetProperty("ownerReferences", out var owners) && owners.EnumerateArray().Any(owner => owner.GetProperty("kind").GetString() == "DaemonSet"))
         && !(metadata.TryGetProperty("annotations", out var annotations) && annotations.TryGetProperty("kubernetes.io/config.mirror", out _));
 
+    private static ClusterNode Node(JsonElement node)
+    {
+        var spec = node.TryGetProperty("spec", out var given) ? given : default;
+        var ready = node.TryGetProperty("status", out var status) && status.TryGetProperty("conditions", out var conditions)
+            && conditions.EnumerateArray().Any(c => c.GetProperty("type").GetString() == "Ready" && c.GetProperty("status").GetString() == "True");
+        return new(node.GetProperty("metadata").GetProperty("name").GetString()!,
+            spec.ValueKind is JsonValueKind.Object && spec.TryGetProperty("providerID", out var provider) ? provider.GetString() : null, ready,
+            spec.ValueKind is JsonValueKind.Object && spec.TryGetProperty("unschedulable", out var cordoned) && cordoned.ValueKind is JsonValueKind.True);
+    }
+
     /// <summary>The node that a certificate request names: CN=system:node:NAME.</summary>
-    private static string? NodeOf(string requestBase64)
+    public static string? NodeOf(string requestBase64)
     {
         const string prefix = "CN=system:node:";
         var pem = Encoding.ASCII.GetString(Convert.FromBase64String(requestBase64));
@@ -151,31 +155,5 @@ internal sealed record BootstrapToken(string Id, string Secret, DateTimeOffset E
 
 internal sealed record ClusterNode(string Name, string? ProviderId, bool Ready, bool Unschedulable);
 
-/// <summary>One HttpClient per API server and CA.</summary>
-internal sealed class ClusterApis : IDisposable
-{
-    private readonly System.Collections.Concurrent.ConcurrentDictionary<(string Server, string? Ca), HttpClient> clients = new();
-
-    public ClusterApi Connect(ConnectedCluster cluster, string token) =>
-        new(clients.GetOrAdd((cluster.ApiServer.ToString(), cluster.CaCertificate), _ => Client(cluster)), token);
-
-    public void Dispose()
-    {
-        foreach (var client in clients.Values)
-            client.Dispose();
-    }
-
-    private static HttpClient Client(ConnectedCluster cluster)
-    {
-        var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, MaxConnectionsPerServer = 32 };
-        if (cluster.CaCertificate is { } pem)
-        {
-            var roots = new X509Certificate2Collection();
-            roots.ImportFromPem(pem);
-            handler.SslOptions.CertificateChainPolicy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
-        }
-
-        return new(handler) { BaseAddress = cluster.ApiServer, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = 32 * 1024 * 1024 };
-    }
-}
+/// <summary>A cluster's nodes by name, and the nodes for which it has signed a certificate.</summary>
+internal sealed record ClusterSnapshot(IReadOnlyDictionary<string, ClusterNode> Nodes, IReadOnlySet<string> SignedNodes);

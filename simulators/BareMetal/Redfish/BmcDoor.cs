@@ -75,7 +75,7 @@ internal sealed class BmcDoor(SimulationOptions options, FaultRules faults)
     private static RedfishAnswer Show(Machine machine, RedfishPage page, ActiveFault? fault, string path)
     {
         if (page.Body is null) return RedfishErrors.NotAllowed(machine, "GET");
-        if (fault?.Rule.Action != FaultAction.Stale) return new RedfishAnswer(200, page.Body);
+        if (fault?.Rule.Action != FaultAction.Stale) return new RedfishAnswer(page.Status, page.Body);
         var key = $"{machine.Slot}{path}";
         if (!fault.Snapshots.TryGetValue(key, out var old)) fault.Snapshots[key] = old = (JsonObject)page.Body.DeepClone();
         return new RedfishAnswer(200, (JsonObject)old.DeepClone());

@@ -38,7 +38,9 @@ internal sealed class BmcState
             ? [new MediaSlot("1", ["CD", "DVD", "USBStick"])]
             : personality.HttpBoot == HttpBootBy.DellHttpDevice
                 ? [new MediaSlot("CD", ["CD", "DVD"]), new MediaSlot("RemovableDisk", ["USBStick"])]
-                : [new MediaSlot("1", ["Floppy", "USBStick"]), new MediaSlot("2", ["CD", "DVD"])];
+                : personality.Vendor == "Contoso"
+                    ? [new MediaSlot("1", ["Floppy", "USBStick"]), new MediaSlot("2", ["CD", "DVD"]), new MediaSlot("3", ["CD", "DVD"])]
+                    : [new MediaSlot("1", ["Floppy", "USBStick"]), new MediaSlot("2", ["CD", "DVD"])];
     }
 
     public BmcSessions Sessions { get; } = new();
@@ -51,9 +53,6 @@ internal sealed class BmcState
     public bool VirtualDiscNext { get; set; }
 
     public bool SecureBoot { get; set; }
-
-    /// <summary>Two disc slots on BMCs whose first one refuses.</summary>
-    public IEnumerable<MediaSlot> DiscSlots => Media.Where(slot => slot.IsDisc);
 
     public BmcTask NewTask(Machine machine, string name)
     {

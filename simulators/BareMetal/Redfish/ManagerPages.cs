@@ -41,7 +41,7 @@ internal static class ManagerPages
         var page = Of(machine.ManagerPath, "#Manager.v1_18_0.Manager", machine.Personality.ManagerId, "Manager", new JsonObject
         {
             ["ManagerType"] = "BMC", ["Model"] = machine.Model.BmcModel, ["FirmwareVersion"] = machine.Model.BmcFirmware, ["UUID"] = machine.Identity.BmcUuid.ToString(),
-            ["DateTime"] = machine.World.Clock.Now.ToString("yyyy-MM-ddTHH:mm:sszzz"), ["DateTimeLocalOffset"] = "+00:00", ["PowerState"] = "On",
+            ["DateTime"] = machine.World.Clock.Now.AddHours(machine.Personality.ClockSkewHours).ToString("yyyy-MM-ddTHH:mm:sszzz"), ["DateTimeLocalOffset"] = "+00:00", ["PowerState"] = "On",
             ["Status"] = InventoryPages.Healthy(), ["EthernetInterfaces"] = Link(Under(machine, "EthernetInterfaces")),
             ["Links"] = new JsonObject { ["ManagerForServers"] = new JsonArray(Link(machine.SystemPath)), ["ManagerForChassis"] = new JsonArray(Link(machine.ChassisPath)) },
         });

@@ -42,7 +42,7 @@ internal static class MediaPages
     {
         if (!byAction && (body?["Image"] is null || body["Inserted"] is JsonValue given && given.TryGetValue(out bool inserted) && !inserted))
             return Eject(machine, slot, body);
-        if (machine.Personality.FirstMediaSlotRefuses && slot == machine.Bmc.Media[0]) return RedfishErrors.NotAllowed(machine, "POST");
+        if (machine.Personality.FirstMediaSlotRefuses && slot == machine.Bmc.Media.FirstOrDefault(other => other.IsDisc)) return RedfishErrors.NotAllowed(machine, "POST");
         if (body.Text("Image") is not { Length: > 0 } image) return Missing(machine, "Image");
         if (machine.Personality.InsertNeedsTransferProtocol && body.Text("TransferProtocolType") is null) return Missing(machine, "TransferProtocolType");
         if (!Uri.TryCreate(image, UriKind.Absolute, out var address) || address.Scheme is not ("http" or "https" or "nfs" or "cifs"))

@@ -62,7 +62,7 @@ internal sealed record Personality
     /// <summary>Lenovo: no actions, <c>PATCH {"Image","Inserted"}</c>.</summary>
     public bool MediaByPatch { get; init; }
 
-    /// <summary>Cisco: the first slot answers 405.</summary>
+    /// <summary>Cisco: the first disc slot answers 405, the next one works.</summary>
     public bool FirstMediaSlotRefuses { get; init; }
 
     /// <summary>Some BMCs want <c>TransferProtocolType</c> beside <c>Image</c>: 400 ActionParameterMissing without it.</summary>
@@ -147,6 +147,9 @@ internal sealed record Personality
 
     /// <summary>A disabled port is listed with the MAC address 00:00:00:00:00:00.</summary>
     public bool DisabledPortListed { get; init; }
+
+    /// <summary>Hours by which the BMC's clock is wrong; beyond a day it takes every TLS certificate for invalid and cannot read media by HTTPS (ironic enable_verify_bmc_clock).</summary>
+    public double ClockSkewHours { get; init; }
 
     /// <summary>NVMe secure erase is offered by the drives.</summary>
     public bool DrivesSecureErase { get; init; } = true;

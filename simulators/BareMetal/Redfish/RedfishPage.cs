@@ -6,6 +6,10 @@ namespace ControlPlane.Simulators.BareMetal.Redfish;
 internal sealed class RedfishPage
 {
     public JsonObject? Body { get; init; }
+
+    /// <summary>Status of GET: 202 at the monitor of a task that is still running.</summary>
+    public int Status { get; init; } = 200;
+
     public Func<JsonObject, RedfishAnswer>? Patch { get; init; }
 
     /// <summary>The body is null when the request had none.</summary>

@@ -68,7 +68,10 @@ internal static class ServicePages
         }),
         ["Tasks"] => Collection(machine.Path("TaskService/Tasks"), "TaskCollection", "Tasks",
             machine.Bmc.Tasks.Select(task => machine.Path($"TaskService/Tasks/{task.Id}"))),
-        ["Tasks" or "TaskMonitors", var id] => machine.Bmc.Tasks.FirstOrDefault(task => task.Id == id) is { } task ? TaskPage(machine, task) : null,
+        ["Tasks", var id] => machine.Bmc.Tasks.Find(task => task.Id == id) is { } task ? TaskPage(machine, task) : null,
+        ["TaskMonitors", var id] => machine.Bmc.Tasks.Find(task => task.Id == id) is { } task
+            ? new RedfishPage { Body = TaskPage(machine, task).Body, Status = task.State == "Completed" ? 200 : 202 }
+            : null,
         _ => null,
     };
 

@@ -54,6 +54,33 @@ public sealed class BiosBootTests
     }
 
     [Fact]
+    public async Task A_waiting_job_of_an_earlier_attempt_is_deleted_before_other_values_are_written()
+    {
+        const string delete = "/redfish/v1/Managers/1/Oem/Dell/DellJobService/Actions/DellJobService.DeleteJobQueue";
+        await using var bmc = Dell();
+        bmc["/redfish/v1/TaskService"] = ScriptedBmc.Json("{'Tasks':{'@odata.id':'/redfish/v1/TaskService/Tasks'}}");
+        bmc["/redfish/v1/TaskService/Tasks"] = ScriptedBmc.Collection(Job);
+        bmc[Job] = ScriptedBmc.Json("{'Name':'Configure: BIOS.Setup.1-1','TaskState':'Scheduled'}");
+        bmc.On("PATCH", Settings, call => bmc.CallsTo("POST", delete).Count == 0 ? Reply.Error(HttpStatusCode.BadRequest, "IDRAC.2.8.RAC0013") : Stage(bmc, call));
+        bmc.On("POST", delete, _ => Reply.Ok(new JsonObject()));
+
+        Assert.True((await (await bmc.ConnectAsync()).BootFromNetworkAsync(BootMethod.UefiHttp, File, Go)).Stuck);
+        Assert.Equal("JID_471", Assert.Single(bmc.CallsTo("POST", delete)).Body!["JobID"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task The_override_goes_to_the_disk_even_while_a_job_that_cannot_be_deleted_waits()
+    {
+        await using var bmc = Dell();
+        bmc[Bios]["Attributes"]!["HttpDev1EnDis"] = "Enabled";
+        bmc.On("PATCH", Settings, _ => Reply.Error(HttpStatusCode.BadRequest, "IDRAC.2.8.RAC0013"));
+        var outcome = await (await bmc.ConnectAsync()).BootFromDiskAsync(Go);
+
+        Assert.Equal((false, "Hdd"), (outcome.Stuck, outcome.ReadBack.Target));
+        Assert.NotNull(outcome.Problem);
+    }
+
+    [Fact]
     public async Task Attributes_that_hold_already_need_no_job()
     {
         await using var bmc = Dell();

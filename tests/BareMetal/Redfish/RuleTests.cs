@@ -65,6 +65,7 @@ public sealed class RuleTests
     [InlineData("Supermicro", null, "AST2600", "01.02.03", "Supermicro")]
     [InlineData("AMI", "AMI Redfish Server", null, null, "Ami")]
     [InlineData("ASRockRack", null, null, null, "Ami")]
+    [InlineData("General Dynamics", null, null, null, "Generic")]
     [InlineData(null, null, null, null, "Generic")]
     public void The_vendor_is_recognised(string? vendor, string? product, string? model, string? firmware, string profile) =>
         Assert.Equal(profile, VendorProfiles.Choose(vendor, product, model, firmware, null).Name);

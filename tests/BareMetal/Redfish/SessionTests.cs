@@ -120,6 +120,19 @@ public sealed class SessionTests
         Assert.NotNull(fault.RetryAfter);
     }
 
+    [Theory]
+    [InlineData(HttpStatusCode.InternalServerError)]
+    [InlineData(HttpStatusCode.BadGateway)]
+    public async Task A_log_in_that_failed_strangely_is_not_sent_again_for_it_may_have_made_a_session(HttpStatusCode status)
+    {
+        await using var bmc = ScriptedBmc.Start();
+        bmc.On("POST", ScriptedBmc.SessionsPath, _ => new Reply(status));
+        var fault = await Assert.ThrowsAsync<RedfishException>(() => bmc.ConnectAsync());
+
+        Assert.Equal((RedfishFailure.Busy, true), (fault.Failure, fault.IsTransient));
+        Assert.Single(bmc.CallsTo("POST", ScriptedBmc.SessionsPath));
+    }
+
     [Fact]
     public async Task An_idle_session_is_deleted_by_itself()
     {
@@ -159,6 +172,27 @@ public sealed class SessionTests
         await bmc.Connector().ConnectAsync(target, Go);
 
         Assert.Single(bmc.CallsTo("DELETE", ScriptedBmc.SessionsPath + "/77"));
+    }
+
+    [Fact]
+    public async Task A_session_that_could_not_be_deleted_is_deleted_after_the_next_log_in()
+    {
+        await using var bmc = ScriptedBmc.Start();
+        bmc.First("DELETE", ScriptedBmc.SessionsPath + "/1", new Reply(HttpStatusCode.InternalServerError));
+        var connector = bmc.Connector(options => options.SessionIdle = TimeSpan.FromMilliseconds(40));
+        await connector.ConnectAsync(bmc.Target(), Go);
+        await bmc.SeenAsync("DELETE", ScriptedBmc.SessionsPath + "/1");
+
+        // Slower than idle, so that each connect logs in anew.
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(20));
+        using var beat = new PeriodicTimer(TimeSpan.FromMilliseconds(150));
+        while (bmc.CallsTo("DELETE", ScriptedBmc.SessionsPath + "/1").Count < 2)
+        {
+            await connector.ConnectAsync(bmc.Target(), Go);
+            await beat.WaitForNextTickAsync(limit.Token);
+        }
+
+        Assert.True(bmc.CallsTo("DELETE", ScriptedBmc.SessionsPath + "/1")[1].Header("X-Auth-Token") is { } token && token != "token-1");
     }
 
     [Fact]

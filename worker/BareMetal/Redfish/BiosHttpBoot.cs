@@ -6,7 +6,8 @@ namespace ControlPlane.Worker.BareMetal.Redfish;
 /// <summary>UEFI HTTP boot where its address is a BIOS attribute. Nothing to do with other BMCs.</summary>
 internal sealed class BiosHttpBoot(RedfishClient client, MachineFacts facts)
 {
-    private static readonly BootPart Nothing = new(true, null, null);
+    /// <summary>Dell: values for an earlier attempt wait as a job for a reset that did not come.</summary>
+    private static readonly string[] JobWaits = ["SYS011", "RAC0013"];
 
     private bool IsDell => facts.Profile.HttpBoot == HttpBootMeans.DellBiosDevice;
 
@@ -30,14 +31,23 @@ internal sealed class BiosHttpBoot(RedfishClient client, MachineFacts facts)
     /// <summary>Only what is on is switched off: a BIOS job for nothing costs a reset.</summary>
     public async Task<BootPart> DisableAsync(JsonElement system, CancellationToken stop)
     {
-        if (facts.Profile.HttpBoot == HttpBootMeans.BootUri || await ReadAsync(system, stop) is not { } settings) return Nothing;
+        if (facts.Profile.HttpBoot == HttpBootMeans.BootUri || await ReadAsync(system, stop) is not { } settings) return BootPart.Done;
         var off = IsDell ? new BiosAttribute("HttpDev1EnDis", "Disabled") : new("UrlBootFile", "");
-        return settings.Knows(off.Name) ? await ApplyAsync(settings, [off], stop) : Nothing;
+        if (!settings.Knows(off.Name)) return BootPart.Done;
+        try
+        {
+            return await ApplyAsync(settings, [off], stop);
+        }
+        catch (RedfishException waits) when (waits.Failure == RedfishFailure.Busy && JobWaits.Any(waits.Says))
+        {
+            // The override on the disk holds meanwhile; after the reset that runs the job there is something to switch off.
+            return new(false, await new DellJobs(client, facts).FindWaitingAsync(stop), waits.Message);
+        }
     }
 
     private async Task<BootPart> ApplyAsync(BiosSettings settings, BiosAttribute[] wanted, CancellationToken stop)
     {
-        if (wanted.All(settings.IsCurrent)) return Nothing;
+        if (wanted.All(settings.IsCurrent)) return BootPart.Done;
         Uri? job = null;
         if (!wanted.All(settings.Promises))
         {
@@ -45,7 +55,7 @@ internal sealed class BiosHttpBoot(RedfishClient client, MachineFacts facts)
             settings = settings with { Pending = await PendingAsync(settings.Resource, stop), Current = await CurrentAsync(settings.Bios, stop) };
         }
 
-        if (IsDell) job ??= await new TaskWatch(client).FindBiosJobAsync(facts.Tasks, stop);
+        if (IsDell) job ??= await new DellJobs(client, facts).FindWaitingAsync(stop);
         var missing = string.Join(", ", wanted.Where(attribute => !settings.Promises(attribute)).Select(attribute => attribute.Name));
         return new(missing.Length == 0, job, missing.Length == 0 ? null : $"The BIOS accepted {missing} and reads back something else.");
     }
@@ -54,6 +64,11 @@ internal sealed class BiosHttpBoot(RedfishClient client, MachineFacts facts)
     {
         try
         {
+            return await PatchAsync(settings, wanted, stop);
+        }
+        catch (RedfishException refused) when (IsDell && JobWaits.Any(refused.Says))
+        {
+            await new DellJobs(client, facts).DeleteWaitingAsync(refused, stop);
             return await PatchAsync(settings, wanted, stop);
         }
         catch (RedfishException refused) when (refused.Status == 400 && IsDell && wanted.Length > 1)

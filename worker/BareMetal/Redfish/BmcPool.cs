@@ -11,6 +11,7 @@ internal sealed class BmcConnection(BmcPool.Key key, BmcWire wire, BmcSession se
     private readonly Lock _lock = new();
     private int _inUse;
     private bool _retired;
+    private long _lastUsed;
 
     public BmcPool.Key Key { get; } = key;
     public BmcSession Session { get; } = session;
@@ -18,7 +19,11 @@ internal sealed class BmcConnection(BmcPool.Key key, BmcWire wire, BmcSession se
     /// <summary>By the system's path ("" for the only one).</summary>
     public ConcurrentDictionary<string, MachineFacts> Machines { get; } = new(StringComparer.Ordinal);
 
-    public DateTimeOffset LastUsed { get; private set; }
+    public DateTimeOffset LastUsed
+    {
+        get => new(Volatile.Read(ref _lastUsed), TimeSpan.Zero);
+        private set => Volatile.Write(ref _lastUsed, value.UtcTicks);
+    }
 
     public bool TryEnter(DateTimeOffset now)
     {

@@ -50,7 +50,8 @@ internal sealed class BmcSession(Uri origin, string userName, string password, B
         if (Interlocked.Exchange(ref _credential, null) is not { Location: { } location } credential) return;
         try
         {
-            await wire.SendAsync(new(HttpMethod.Delete, location) { Closes = true }, credential.Authorize, stop);
+            var answer = await wire.SendAsync(new(HttpMethod.Delete, location) { Closes = true }, credential.Authorize, stop);
+            if ((int)answer.Status >= 500) memory.AddOrphan(origin, userName, location);
         }
         catch (Exception fault) when (fault is RedfishException or OperationCanceledException)
         {

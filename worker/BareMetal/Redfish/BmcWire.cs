@@ -65,16 +65,18 @@ internal sealed class BmcWire(HttpMessageInvoker http, TimeSpan readTimeout, Tim
     {
         for (var cause = fault; cause is not null; cause = cause.InnerException)
         {
-            if (cause is RedfishException verdict) return new(verdict.Failure, verdict.Message, fault) { Status = verdict.Status };
+            if (cause is RedfishException verdict) return Broken(verdict.Failure, verdict.Message);
         }
 
         return fault switch
         {
-            OperationCanceledException => new(RedfishFailure.Timeout, $"{request} was not answered in time.", fault),
+            OperationCanceledException => Broken(RedfishFailure.Timeout, $"{request} was not answered in time."),
             HttpRequestException { HttpRequestError: HttpRequestError.InvalidResponse or HttpRequestError.ConfigurationLimitExceeded }
-                or InvalidDataException => new(RedfishFailure.Protocol, $"{request} was answered with something that is not HTTP.", fault),
-            HttpRequestException { InnerException: AuthenticationException } => new(RedfishFailure.Unreachable, $"{request}: the TLS handshake failed.", fault),
-            _ => new(RedfishFailure.Unreachable, $"{request}: no connection, or it broke.", fault),
+                or InvalidDataException => Broken(RedfishFailure.Protocol, $"{request} was answered with something that is not HTTP."),
+            HttpRequestException { InnerException: AuthenticationException } => Broken(RedfishFailure.Unreachable, $"{request}: the TLS handshake failed."),
+            _ => Broken(RedfishFailure.Unreachable, $"{request}: no connection, or it broke."),
         };
+
+        RedfishException Broken(RedfishFailure failure, string message) => new(failure, message, fault) { WasWrite = request.Method != HttpMethod.Get };
     }
 }

@@ -22,6 +22,9 @@ internal sealed record BootConfiguration
 
     public string[] AllowableEnabled { get; init; } = [];
 
+    /// <summary>Once, unless the BMC lists what it takes and Once is not in it.</summary>
+    public string OnceOrContinuous => AllowableEnabled.Length == 0 || AllowableEnabled.Contains("Once", StringComparer.Ordinal) ? "Once" : "Continuous";
+
     public bool Offers(string target) => AllowableTargets.Length == 0 || AllowableTargets.Contains(target, StringComparer.Ordinal);
 
     /// <summary>Each property from <paramref name="settings"/>, the state to come, if it has it; else from <paramref name="system"/>.</summary>

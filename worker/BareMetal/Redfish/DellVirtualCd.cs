@@ -20,7 +20,7 @@ internal sealed class DellVirtualCd(RedfishClient client, MachineFacts facts)
 
     public async Task<BootPart> DeselectAsync(CancellationToken stop)
     {
-        if (await DeviceAsync(stop) != "VCD-DVD") return new(true, null, null);
+        if (await DeviceAsync(stop) != "VCD-DVD") return BootPart.Done;
         await SetAsync("HDD", stop);
         var stuck = await DeviceAsync(stop) != "VCD-DVD";
         return new(stuck, null, stuck ? null : "The iDRAC keeps the virtual CD as first boot device.");

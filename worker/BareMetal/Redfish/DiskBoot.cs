@@ -10,12 +10,13 @@ internal sealed class DiskBoot(RedfishClient client, MachineFacts facts)
     {
         var boot = new BootControl(client, facts);
         var found = await boot.ReadAsync(stop);
-        var media = await new VirtualMedia(client, facts).EjectAsync(found.System, stop);
-        var attributes = await new BiosHttpBoot(client, facts).DisableAsync(found.System, stop);
-        var cd = facts.Profile.VirtualCdIsManagerAttribute ? await new DellVirtualCd(client, facts).DeselectAsync(stop) : new(true, null, null);
         var wanted = found.Boot.Offers("Hdd")
-            ? new BootOverride { Target = "Hdd", Enabled = found.Boot.AllowableEnabled is { Length: > 0 } list && !list.Contains("Once", StringComparer.Ordinal) ? "Continuous" : "Once" }
+            ? new BootOverride { Target = "Hdd", Enabled = found.Boot.OnceOrContinuous }
             : new BootOverride { Target = facts.Profile.TargetWhenDisabled, Enabled = "Disabled" };
-        return media.Merge(attributes.Merge(cd.Merge(await boot.ApplyAsync(wanted, stop))));
+        var outcome = await boot.ApplyAsync(wanted, stop);
+        var media = await new VirtualMedia(client, facts).EjectAsync(found.System, stop);
+        var cd = facts.Profile.VirtualCdIsManagerAttribute ? await new DellVirtualCd(client, facts).DeselectAsync(stop) : BootPart.Done;
+        var attributes = await new BiosHttpBoot(client, facts).DisableAsync(found.System, stop);
+        return media.Merge(cd.Merge(attributes.Merge(outcome)));
     }
 }

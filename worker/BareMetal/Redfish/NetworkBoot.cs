@@ -13,35 +13,32 @@ internal sealed class NetworkBoot(RedfishClient client, MachineFacts facts)
         if (facts.Profile.HttpBoot == HttpBootMeans.BootUri)
         {
             Demand(found.Boot, "UefiHttp");
-            return await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = Once(found.Boot), HttpBootUri = artefact }, stop);
+            return await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = found.Boot.OnceOrContinuous, HttpBootUri = artefact }, stop);
         }
 
         var attributes = await new BiosHttpBoot(client, facts).EnableAsync(found.System, artefact, stop);
         // Some iLO 6 offer no override at all beside the attribute, which then is enough (libredfish#76).
         if (!found.Boot.Offers("UefiHttp")) return attributes.Merge(new() { Stuck = true, ReadBack = found.Boot });
-        return attributes.Merge(await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = Once(found.Boot) }, stop));
+        return attributes.Merge(await _boot.ApplyAsync(new() { Target = "UefiHttp", Enabled = found.Boot.OnceOrContinuous }, stop));
     }
 
     public async Task<BootOutcome> VirtualMediaAsync(Uri artefact, CancellationToken stop)
     {
         var found = await _boot.ReadAsync(stop);
-        var target = found.Boot.Offers("Cd") ? "Cd" : "UsbCd"; // Supermicro X11 and X12 know the virtual one as UsbCd (Redfishtool#106).
+        var target = found.Boot.Offers("Cd") && !(facts.Profile.VirtualCdIsUsbCd && found.Boot.Offers("UsbCd")) ? "Cd" : "UsbCd";
         Demand(found.Boot, target);
         var media = await new VirtualMedia(client, facts).InsertAsync(found.System, artefact, stop);
         if (facts.Profile.VirtualCdIsManagerAttribute)
             return media.Merge(await new DellVirtualCd(client, facts).SelectAsync(found.Boot, stop));
-        return media.Merge(await _boot.ApplyAsync(new() { Target = target, Enabled = Once(found.Boot) }, stop));
+        return media.Merge(await _boot.ApplyAsync(new() { Target = target, Enabled = found.Boot.OnceOrContinuous }, stop));
     }
 
     public async Task<BootOutcome> PxeAsync(CancellationToken stop)
     {
         var found = await _boot.ReadAsync(stop);
         Demand(found.Boot, "Pxe");
-        return await _boot.ApplyAsync(new() { Target = "Pxe", Enabled = Once(found.Boot) }, stop);
+        return await _boot.ApplyAsync(new() { Target = "Pxe", Enabled = found.Boot.OnceOrContinuous }, stop);
     }
-
-    private static string Once(BootConfiguration boot) =>
-        boot.AllowableEnabled.Length == 0 || boot.AllowableEnabled.Contains("Once", StringComparer.Ordinal) ? "Once" : "Continuous";
 
     private static void Demand(BootConfiguration boot, string target)
     {
@@ -52,6 +49,8 @@ internal sealed class NetworkBoot(RedfishClient client, MachineFacts facts)
 /// <summary>What became of the part of a boot request that is not the override: attributes or media.</summary>
 internal sealed record BootPart(bool Stuck, Uri? Job, string? Problem)
 {
+    public static BootPart Done { get; } = new(true, null, null);
+
     public BootOutcome Merge(BootOutcome rest) => rest with
     {
         Stuck = Stuck && rest.Stuck,

@@ -34,6 +34,7 @@ internal static class RedfishError
         {
             Status = status,
             MessageIds = ids,
+            WasWrite = method != HttpMethod.Get,
             NothingWasDone = ids.Any(profile.MeansNotYet),
             RetryAfter = answer.RetryAfter ?? wait,
         };

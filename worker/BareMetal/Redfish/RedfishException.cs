@@ -59,6 +59,9 @@ internal sealed class RedfishException(RedfishFailure failure, string message, E
     /// <summary>When asking again has a chance.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>True when the request that failed was a write, the log-in included: reading again may be harmless, sending it again is not.</summary>
+    public bool WasWrite { get; init; }
+
     public bool Says(string messageId) => MessageIds.Contains(messageId, StringComparer.OrdinalIgnoreCase);
 
     /// <summary>True when the same request may succeed later without anybody changing anything.</summary>

@@ -6,8 +6,9 @@ namespace ControlPlane.Worker.BareMetal.Redfish;
 /// <summary>What is sent again within one call. A time-out never is: it took long enough, and a write may have happened.</summary>
 internal sealed class RedfishRetry(RedfishOptions options, TimeProvider clock)
 {
-    /// <summary>GET: on a broken connection and on any 5xx.</summary>
-    public ResiliencePipeline Reads { get; } = Build(options, clock, fault => fault.Failure is RedfishFailure.Unreachable or RedfishFailure.Busy);
+    /// <summary>GET: on a broken connection and on any 5xx, but not when it was the log-in before it that failed: each one may leave a session behind.</summary>
+    public ResiliencePipeline Reads { get; } = Build(options, clock, fault =>
+        fault.NothingWasDone || (fault.Failure is RedfishFailure.Unreachable or RedfishFailure.Busy && !fault.WasWrite));
 
     /// <summary>All else: only when the BMC promised by a known code that nothing was done.</summary>
     public ResiliencePipeline Writes { get; } = Build(options, clock, fault => fault.NothingWasDone);

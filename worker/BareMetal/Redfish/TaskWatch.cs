@@ -32,9 +32,6 @@ internal sealed record TaskOutcome(TaskProgress Progress)
 /// <summary>Follows tasks: by their monitor (202 until the final answer of the original call) or by the task resource itself.</summary>
 internal sealed class TaskWatch(RedfishClient client)
 {
-    /// <summary>Dell keeps a hundred old jobs; the newest come last.</summary>
-    private const int MaxTasks = 20;
-
     public async Task<TaskOutcome> PollAsync(Uri monitor, CancellationToken stop)
     {
         var answer = await client.ReadAsync(client.Resolve(monitor.OriginalString), stop);
@@ -49,20 +46,6 @@ internal sealed class TaskWatch(RedfishClient client)
             ?? (answer.Status == HttpStatusCode.Accepted || IsTask(answer.Location) ? answer.Location : null)
             ?? (IsTask(answer.Body.Text("@odata.id")) ? answer.Body.Text("@odata.id") : null);
         return monitor is null ? null : client.Resolve(monitor);
-    }
-
-    /// <summary>The unfinished BIOS job, after its monitor was lost.</summary>
-    public async Task<Uri?> FindBiosJobAsync(string? taskService, CancellationToken stop)
-    {
-        if (taskService is null || await client.FindAsync(client.Resolve(taskService), stop) is not { } service) return null;
-        var tasks = await client.MembersAsync(service.Body.Link("Tasks"), stop);
-        foreach (var task in tasks.TakeLast(MaxTasks).Reverse())
-        {
-            if (await client.FindAsync(task, stop) is { } found && !Outcome(found).IsOver
-                && found.Body.GetRawText().Contains("bios", StringComparison.OrdinalIgnoreCase)) return task;
-        }
-
-        return null;
     }
 
     /// <summary>Pure.</summary>

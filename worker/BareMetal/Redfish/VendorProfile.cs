@@ -42,6 +42,9 @@ internal sealed record VendorProfile
     /// <summary>Dell: "Cd" is the physical drive, the virtual one is a manager attribute (iDRAC-Redfish-Scripting#90, ironic redfish.rst).</summary>
     public bool VirtualCdIsManagerAttribute { get; init; }
 
+    /// <summary>Supermicro X11 and X12: the virtual CD boots as UsbCd, where that is offered (sushy system.py, Redfishtool#106).</summary>
+    public bool VirtualCdIsUsbCd { get; init; }
+
     /// <summary>Message ids that promise: nothing was done, ask again.</summary>
     public string[] NotYet { get; init; } = [];
 

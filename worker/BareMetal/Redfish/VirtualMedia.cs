@@ -17,7 +17,7 @@ internal sealed class VirtualMedia(RedfishClient client, MachineFacts facts)
     {
         if (image.Query.Length > 0) throw new ArgumentException("Some BMCs refuse an image address with a query.", nameof(image));
         var slots = await SlotsAsync(system, stop);
-        if (slots.Any(slot => slot.Shows(image))) return new(true, null, null);
+        if (slots.Any(slot => slot.Shows(image))) return BootPart.Done;
         foreach (var slot in slots) await EjectAsync(slot, stop);
 
         RedfishException? refusal = null;

@@ -78,6 +78,25 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "meter_spans",
+                columns: table => new
+                {
+                    resource_key = table.Column<string>(type: "text", nullable: false),
+                    meter = table.Column<string>(type: "text", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    resource_id = table.Column<string>(type: "text", nullable: false),
+                    subscription = table.Column<string>(type: "text", nullable: false),
+                    location = table.Column<string>(type: "text", nullable: false),
+                    sku = table.Column<string>(type: "text", nullable: true),
+                    recorded_to = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_meter_spans", x => new { x.resource_key, x.meter, x.started_at });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "operations",
                 columns: table => new
                 {
@@ -228,6 +247,24 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "usage_records",
+                columns: table => new
+                {
+                    resource_key = table.Column<string>(type: "text", nullable: false),
+                    meter = table.Column<string>(type: "text", nullable: false),
+                    window_start = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    quantity = table.Column<double>(type: "double precision", nullable: false),
+                    resource_id = table.Column<string>(type: "text", nullable: false),
+                    subscription = table.Column<string>(type: "text", nullable: false),
+                    location = table.Column<string>(type: "text", nullable: false),
+                    sku = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_usage_records", x => new { x.resource_key, x.meter, x.window_start });
+                });
+
+            migrationBuilder.CreateTable(
                 name: "OpenIddictAuthorizations",
                 columns: table => new
                 {
@@ -249,6 +286,74 @@ namespace ControlPlane.Persistence.Migrations
                         column: x => x.application_id,
                         principalTable: "OpenIddictApplications",
                         principalColumn: "id");
+                });
+
+            migrationBuilder.CreateTable(
+                name: "hardware_identities",
+                columns: table => new
+                {
+                    identity = table.Column<string>(type: "text", nullable: false),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C")
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_hardware_identities", x => x.identity);
+                    table.ForeignKey(
+                        name: "fk_hardware_identities_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "provisioning_attempts",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    resource_id = table.Column<string>(type: "text", nullable: false),
+                    operation_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    boot_method = table.Column<string>(type: "text", nullable: false),
+                    token_hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    token_ciphertext = table.Column<byte[]>(type: "bytea", nullable: false),
+                    token_wrapped_key = table.Column<byte[]>(type: "bytea", nullable: false),
+                    token_key_version = table.Column<string>(type: "text", nullable: false),
+                    mac = table.Column<string>(type: "text", nullable: false),
+                    serial = table.Column<string>(type: "text", nullable: false),
+                    uuid = table.Column<string>(type: "text", nullable: true),
+                    plan = table.Column<string>(type: "jsonb", nullable: false),
+                    instructions = table.Column<string>(type: "jsonb", nullable: true),
+                    permit = table.Column<Guid>(type: "uuid", nullable: false),
+                    permit_consumed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    hello_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    heartbeat_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    progress_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    seq = table.Column<long>(type: "bigint", nullable: false),
+                    phase = table.Column<string>(type: "text", nullable: true),
+                    percent = table.Column<double>(type: "double precision", nullable: false),
+                    message = table.Column<string>(type: "text", nullable: true),
+                    wiped_disks = table.Column<string>(type: "jsonb", nullable: true),
+                    wiped_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    written_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    join_ciphertext = table.Column<byte[]>(type: "bytea", nullable: true),
+                    join_wrapped_key = table.Column<byte[]>(type: "bytea", nullable: true),
+                    join_key_version = table.Column<string>(type: "text", nullable: true),
+                    join_consumed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    done_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    failure = table.Column<string>(type: "jsonb", nullable: true),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_provisioning_attempts", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_provisioning_attempts_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -344,6 +449,18 @@ namespace ControlPlane.Persistence.Migrations
                 columns: new[] { "subscription", "at" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_hardware_identities_resource_key",
+                table: "hardware_identities",
+                column: "resource_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_meter_spans_resource_key_meter",
+                table: "meter_spans",
+                columns: new[] { "resource_key", "meter" },
+                unique: true,
+                filter: "ended_at is null");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_operations_due_at",
                 table: "operations",
                 column: "due_at",
@@ -356,11 +473,33 @@ namespace ControlPlane.Persistence.Migrations
                 filter: "ended_at is not null");
 
             migrationBuilder.CreateIndex(
+                name: "ix_operations_resource_key_started_at",
+                table: "operations",
+                columns: new[] { "resource_key", "started_at" });
+
+            migrationBuilder.CreateIndex(
                 name: "ux_operations_active",
                 table: "operations",
                 column: "resource_key",
                 unique: true,
                 filter: "ended_at is null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_provisioning_attempts_mac",
+                table: "provisioning_attempts",
+                column: "mac",
+                filter: "ended_at is null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_provisioning_attempts_resource_key",
+                table: "provisioning_attempts",
+                column: "resource_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_provisioning_attempts_token_hash",
+                table: "provisioning_attempts",
+                column: "token_hash",
+                unique: true);
 
             migrationBuilder.CreateIndex(
                 name: "ix_resources_managed_by",
@@ -409,6 +548,11 @@ namespace ControlPlane.Persistence.Migrations
                 table: "service_principals",
                 column: "app_id",
                 unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_usage_records_subscription_window_start",
+                table: "usage_records",
+                columns: new[] { "subscription", "window_start" });
         }
 
         /// <inheritdoc />
@@ -424,7 +568,16 @@ namespace ControlPlane.Persistence.Migrations
                 name: "activities");
 
             migrationBuilder.DropTable(
+                name: "hardware_identities");
+
+            migrationBuilder.DropTable(
+                name: "meter_spans");
+
+            migrationBuilder.DropTable(
                 name: "operations");
+
+            migrationBuilder.DropTable(
+                name: "provisioning_attempts");
 
             migrationBuilder.DropTable(
                 name: "quota_reservations");
@@ -443,6 +596,9 @@ namespace ControlPlane.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "signing_keys");
+
+            migrationBuilder.DropTable(
+                name: "usage_records");
 
             migrationBuilder.DropTable(
                 name: "OpenIddictAuthorizations");

@@ -1,0 +1,91 @@
+using ControlPlane.Contracts.Arm;
+using Microsoft.EntityFrameworkCore;
+using Microsoft.EntityFrameworkCore.Metadata.Builders;
+using Npgsql;
+
+namespace ControlPlane.Persistence.Metering;
+
+/// <summary>One stretch of time in which a resource was consumed.</summary>
+public sealed class MeterSpanRow
+{
+    public required string ResourceKey { get; init; }
+    public required string Meter { get; init; }
+    public required DateTimeOffset StartedAt { get; init; }
+    public DateTimeOffset? EndedAt { get; set; }
+    public required string ResourceId { get; init; }
+    public required string Subscription { get; init; }
+    public required string Location { get; init; }
+
+    /// <summary>What kind of the meter's thing, such as the hardware model.</summary>
+    public string? Sku { get; init; }
+
+    /// <summary>Up to where usage records were written.</summary>
+    public DateTimeOffset RecordedTo { get; set; }
+}
+
+/// <summary>How long a resource was consumed within one clock hour; writing it twice changes nothing.</summary>
+public sealed class UsageRow
+{
+    public required string ResourceKey { get; init; }
+    public required string Meter { get; init; }
+
+    /// <summary>The start of the hour.</summary>
+    public required DateTimeOffset WindowStart { get; init; }
+
+    /// <summary>Seconds of consumption in the hour, 0 to 3600.</summary>
+    public required double Quantity { get; set; }
+
+    public required string ResourceId { get; init; }
+    public required string Subscription { get; init; }
+    public required string Location { get; init; }
+    public string? Sku { get; init; }
+}
+
+/// <summary>Starts and stops meters inside the transaction of whatever starts and stops the consumption.</summary>
+public static class Meters
+{
+    public const string PhysicalNode = "bare-metal-node-seconds";
+
+    /// <summary>A running meter goes on: starting twice is starting once.</summary>
+    public static async Task StartAsync(NpgsqlConnection connection, ResourceId id, string location, string meter, string? sku, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, """
+            insert into meter_spans (resource_key, meter, started_at, resource_id, subscription, location, sku, recorded_to)
+            values ($1, $2, now(), $3, $4, $5, $6, now()) on conflict do nothing
+            """, id.Key, meter, id.Text, id.Subscription.ToLowerInvariant(), location, sku);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    public static async Task StopAsync(NpgsqlConnection connection, string resourceKey, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, "update meter_spans set ended_at = now() where resource_key = $1 and ended_at is null", resourceKey);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    /// <summary>The part of a span that falls into each clock hour it touches. Pure.</summary>
+    public static IEnumerable<(DateTimeOffset Hour, double Seconds)> Windows(DateTimeOffset from, DateTimeOffset to)
+    {
+        for (var at = from; at < to;)
+        {
+            var hour = new DateTimeOffset(at.Ticks - (at.Ticks % TimeSpan.TicksPerHour), TimeSpan.Zero);
+            var end = hour.AddHours(1) < to ? hour.AddHours(1) : to;
+            yield return (hour, (end - at).TotalSeconds);
+            at = end;
+        }
+    }
+}
+
+internal sealed class MeteringRowsConfiguration : IEntityTypeConfiguration<MeterSpanRow>, IEntityTypeConfiguration<UsageRow>
+{
+    public void Configure(EntityTypeBuilder<MeterSpanRow> row)
+    {
+        row.ToTable("meter_spans").HasKey(s => new { s.ResourceKey, s.Meter, s.StartedAt });
+        row.HasIndex(s => new { s.ResourceKey, s.Meter }).IsUnique().HasFilter("ended_at is null");
+    }
+
+    public void Configure(EntityTypeBuilder<UsageRow> row)
+    {
+        row.ToTable("usage_records").HasKey(u => new { u.ResourceKey, u.Meter, u.WindowStart });
+        row.HasIndex(u => new { u.Subscription, u.WindowStart });
+    }
+}
