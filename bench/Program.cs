@@ -1,1 +1,30 @@
-return;
+using ControlPlane.Bench;
+
+var benches = new Dictionary<string, Func<Stack, IAsyncEnumerable<Measure>>>(StringComparer.Ordinal)
+{
+    ["accept"] = AcceptBench.RunAsync,
+    ["get"] = GetBench.RunAsync,
+    ["operation"] = OperationBench.RunAsync,
+    ["list"] = ListBench.RunAsync,
+    // Last: it leaves the database of the others for the one that people use.
+    ["up"] = StartBench.RunAsync,
+};
+
+var json = args.Contains("--json", StringComparer.Ordinal);
+var names = args.Where(arg => arg != "--json").ToList();
+if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
+{
+    await Console.Error.WriteLineAsync($"There is no measure '{unknown}'. There are: {string.Join(", ", benches.Keys)}.");
+    return 2;
+}
+
+var report = new Report(json);
+foreach (var (name, run) in benches.Where(bench => names.Count == 0 || names.Contains(bench.Key, StringComparer.Ordinal)))
+{
+    await Console.Error.WriteLineAsync($"Measuring {name}");
+    using var stack = await Stack.OpenAsync();
+    await foreach (var measure in run(stack))
+        report.Add(measure);
+}
+
+return 0;

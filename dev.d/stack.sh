@@ -44,7 +44,7 @@ up() {
     else
         need postgresql
         pg_start postgres 25432
-        if [ "$database" = demo ]; then pg_fresh_database demo; else pg_ensure_database "$database"; fi
+        case "$database" in demo|bench) pg_fresh_database "$database" ;; *) pg_ensure_database "$database" ;; esac
         connection="$(pg_connection "$database")"
         ln -sfn "$(pg_home postgres)/server.log" "$LOCAL/log/postgres.log"
         step "PostgreSQL on port $PG_PORT, database $database"

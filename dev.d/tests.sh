@@ -2,6 +2,7 @@
 
 RESULTS="$LOCAL/results"
 TESTS_DLL="$BIN/Tests/release/ControlPlane.Tests.dll"
+BENCH_DLL="$BIN/Bench/release/ControlPlane.Bench.dll"
 
 # test_database: a private server that forgets on power loss and is therefore quick; stopped when the script ends
 test_database() {
@@ -57,11 +58,18 @@ cmd_chaos() {
     run_tests Chaos
 }
 
+# Measures on a database of its own, made anew each time; the stack is stopped afterwards.
 cmd_bench() {
+    local code=0
     need certificates jq curl openssl runuser postgresql pgbench
-    build_everything
-    up controlplane "" 0
-    CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" dotnet "$BIN/Bench/release/ControlPlane.Bench.dll" "$@"
+    build_product
+    build bench bench "$BENCH_DLL"
+    stop_stack
+    up bench "" 0
+    export_settings "$(run_value postgres)" "$(run_value endpoint)"
+    CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" CONTROLPLANE_DEV="$ROOT/dev" dotnet "$BENCH_DLL" "$@" || code=$?
+    stop_stack
+    return "$code"
 }
 
 # The document is what the front door itself serves, so it cannot drift from the routes.

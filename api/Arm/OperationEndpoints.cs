@@ -84,7 +84,7 @@ internal static class OperationEndpoints
             $"update operations set cancel_requested_at = coalesce(cancel_requested_at, now()), due_at = least(due_at, now()) where id = {operation.Id} and ended_at is null", http.RequestAborted);
         if (asked == 0)
             throw ArmErrors.OperationEnded(operation.Id.ToString(), (await FindAsync(http)).Status.ToString());
-        http.RequestServices.GetRequiredService<OperationHints>().Due(operation.Id);
+        http.RequestServices.GetRequiredService<OperationHints>().Interrupted(operation.Id);
         http.Response.StatusCode = StatusCodes.Status202Accepted;
         OperationUrls.Watch(http, ResourceId.Parse(operation.ResourceId), operation.Location, operation.Id, withLocation: true);
     }

@@ -160,8 +160,9 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
                 continue;
             if (outcome is not AcceptOutcome.Accepted accepted)
                 throw Refusal(outcome, id, current.Location);
-            hints.Due(accepted.Superseded ?? operation.Id);
-            hints.Due(operation.Id);
+            if (accepted.Superseded is { } superseded)
+                hints.Interrupted(superseded);
+            hints.Due();
             Accept(http, id, operation);
             return;
         }
@@ -204,7 +205,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         }, http.RequestAborted);
         if (outcome is not AcceptOutcome.Accepted)
             throw Refusal(outcome, id, current.Location);
-        hints.Due(operation.Id);
+        hints.Due();
         Accept(http, id, operation);
     }
 
@@ -231,7 +232,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         if (outcome is not AcceptOutcome.Accepted accepted)
             throw Refusal(outcome, id, wanted.Location);
         if (operation is not null)
-            hints.Due(operation.Id);
+            hints.Due();
         return new()
         {
             Key = id.Key,

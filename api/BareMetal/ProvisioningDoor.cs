@@ -233,7 +233,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
             """, attempt.Id);
         if (await command.ExecuteScalarAsync(cancel) is not 1L)
             return false;
-        hints.Due(attempt.OperationId);
+        hints.Due();
         return true;
     }
 
@@ -244,7 +244,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
             update operations o set due_at = now() from failed where o.id = failed.operation_id and o.ended_at is null and o.due_at > now()
             """, attempt.Id, Json.Write(failure));
         await command.ExecuteNonQueryAsync(cancel);
-        hints.Due(attempt.OperationId);
+        hints.Due();
     }
 
     private static async Task<T> ReadAsync<T>(HttpContext http)

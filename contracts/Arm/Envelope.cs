@@ -69,5 +69,6 @@ public sealed record ErrorInfo(string Type, JsonElement Info);
 
 public sealed record ErrorResponse(ErrorBody Error);
 
-/// <summary>"Operation N is due": a hint and nothing more. Losing, repeating or reordering it changes nothing, for the operation's row is the truth.</summary>
-public sealed record OperationDue(Guid OperationId);
+/// <summary>"Something is due": a hint and nothing more. Losing, repeating or reordering it changes nothing, for the operations' rows are the truth.</summary>
+/// <param name="Interrupted">An operation that was canceled or superseded, for the worker that has it in hand.</param>
+public sealed record OperationDue(Guid? Interrupted);

@@ -147,18 +147,6 @@ public abstract class EndingTests(Engine engine) : EngineTests(engine)
     }
 
     [Fact]
-    public async Task A_deletion_waits_until_the_step_that_it_overtook_cannot_act_any_more()
-    {
-        var script = Engine.Cluster.Add();
-        var started = await ConnectHeldAsync(script);
-
-        var deletion = Begun(started.Path, await Arm.DeleteAsync(started.Path));
-
-        Assert.True(await ReadAsync<DateTime>(deletion, "due_at") >= await ReadAsync<DateTime>(started, "lease_until"));
-        await EndAsync(deletion);
-    }
-
-    [Fact]
     public async Task What_has_ended_cannot_be_canceled()
     {
         var started = await ConnectAsync(Engine.Cluster.Add());
@@ -211,4 +199,32 @@ public abstract class EndingTests(Engine engine) : EngineTests(engine)
 public sealed class EndingInMemoryTests(InMemoryEngine engine) : EndingTests(engine);
 
 [Collection(RabbitMqCollection.RabbitMq)]
-public sealed class EndingRabbitMqTests(RabbitMqEngine engine) : EndingTests(engine);
+public sealed class EndingRabbitMqTests(RabbitMqEngine engine) : EndingTests(engine)
+{
+    [Fact]
+    public async Task A_deletion_waits_until_the_step_that_it_overtook_cannot_act_any_more()
+    {
+        var script = Engine.Cluster.Add();
+        var started = await ConnectHeldAsync(script);
+        var sleeper = Stack.Runner((await ReadAsync<string>(started, "lease_owner"))!);
+        await sleeper.PauseAsync();
+
+        var deletion = Begun(started.Path, await Arm.DeleteAsync(started.Path));
+
+        Assert.True(await ReadAsync<DateTime>(deletion, "due_at") >= await ReadAsync<DateTime>(started, "lease_until"));
+        Assert.Equal("Succeeded", (await EndAsync(deletion)).OperationStatus);
+        await sleeper.ResumeAsync();
+    }
+
+    [Fact]
+    public async Task Without_the_bus_work_goes_on_and_every_process_stays_in_service()
+    {
+        await Stack.Rabbit!.CrashAsync();
+
+        await NewImageAsync();
+        Assert.Equal(200, (await Arm.SendRawAsync(HttpMethod.Get, "/readyz")).Status);
+
+        await Stack.Rabbit.ResumeAsync();
+        await NewImageAsync();
+    }
+}

@@ -134,12 +134,12 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
     public async Task Ended_operations_are_kept_for_a_week()
     {
         var image = await NewImageAsync();
-        var (old, recent) = (await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put"), Guid.Empty);
+        var old = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
         await Database.ExecuteAsync("update operations set status = 'Succeeded', ended_at = now() - interval '7 days 1 minute' where id = $1", old);
-        recent = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
+        var recent = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
         await Database.ExecuteAsync("update operations set status = 'Succeeded', ended_at = now() - interval '6 days 23 hours' where id = $1", recent);
 
-        await using var worker = await Stack.AddWorkerAsync();
+        var worker = await Stack.AddWorkerAsync();
 
         await Eventually.Async(async () => (await StatusAsync(old, "ControlPlane.BareMetal")).Status == 404, "the old operation is forgotten");
         Assert.Equal(200, (await StatusAsync(recent, "ControlPlane.BareMetal")).Status);

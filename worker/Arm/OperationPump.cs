@@ -34,11 +34,10 @@ internal sealed partial class OperationPump(
     private readonly ConcurrentDictionary<Guid, Lease> held = new();
     private readonly SemaphoreSlim wake = new(0, 1);
 
-    /// <summary>Something may be due.</summary>
-    public void Wake(Guid operation)
+    /// <summary>Something may be due; an operation in hand may have been ended or canceled.</summary>
+    public void Wake(Guid? interrupted)
     {
-        // A hint about an operation in hand means that somebody ended or canceled it.
-        if (held.ContainsKey(operation))
+        if (interrupted is { } operation && held.ContainsKey(operation))
             _ = RenewNowAsync();
         Wake();
     }

@@ -30,7 +30,7 @@ internal sealed class OperationDueConsumer(OperationPump pump) : IConsumer<Opera
 {
     public Task Consume(ConsumeContext<OperationDue> context)
     {
-        pump.Wake(context.Message.OperationId);
+        pump.Wake(context.Message.Interrupted);
         return Task.CompletedTask;
     }
 }

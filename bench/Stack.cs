@@ -1,0 +1,123 @@
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json;
+using Npgsql;
+
+namespace ControlPlane.Bench;
+
+/// <summary>The running control plane that <c>./dev up</c> wrote about in its run file, with a token for its owner.</summary>
+internal sealed class Stack : IDisposable
+{
+    public const string ApiVersion = "2026-06-01";
+
+    private readonly Dictionary<string, int> processes;
+
+    private Stack(JsonElement run, X509Certificate2 authority)
+    {
+        Endpoint = new(run.GetProperty("endpoint").GetString()!);
+        Subscription = run.GetProperty("subscriptionId").GetString()!;
+        Location = run.GetProperty("location").GetString()!;
+        Postgres = run.GetProperty("postgres").GetString()!;
+        processes = run.GetProperty("pids").EnumerateObject().ToDictionary(pid => pid.Name, pid => pid.Value.GetInt32(), StringComparer.Ordinal);
+        Tls = new()
+        {
+            TargetHost = Endpoint.Host,
+            CertificateChainPolicy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority }, RevocationMode = X509RevocationMode.NoCheck },
+        };
+        Source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(Postgres) { MaxPoolSize = 2, CommandTimeout = 600, ApplicationName = "bench" });
+        Http = new(new SocketsHttpHandler { SslOptions = Tls }) { BaseAddress = Endpoint, Timeout = TimeSpan.FromSeconds(30) };
+    }
+
+    public Uri Endpoint { get; }
+    public string Subscription { get; }
+    public string Location { get; }
+
+    /// <summary>As Npgsql reads it.</summary>
+    public string Postgres { get; }
+
+    public SslClientAuthenticationOptions Tls { get; }
+
+    /// <summary>For preparing and checking; the load itself goes over <see cref="Connection"/>.</summary>
+    public HttpClient Http { get; }
+
+    public NpgsqlDataSource Source { get; }
+
+    public string Token { get; private set; } = "";
+
+    /// <summary>Of a process of the stack (<c>host</c>, <c>postgres</c>); null when the database server is somebody else's.</summary>
+    public int? Process(string name) => processes.TryGetValue(name, out var id) ? id : null;
+
+    public static async Task<Stack> OpenAsync()
+    {
+        var run = JsonElement.Parse(await File.ReadAllTextAsync(Settings.RunFile));
+        var stack = new Stack(run, X509CertificateLoader.LoadCertificateFromFile(run.GetProperty("caFile").GetString()!));
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = run.GetProperty("clientId").GetString()!,
+            ["client_secret"] = run.GetProperty("clientSecret").GetString()!,
+            ["scope"] = $"{stack.Endpoint.GetLeftPart(UriPartial.Authority)}/.default",
+        });
+        using var answer = await stack.Http.PostAsync(new Uri($"{run.GetProperty("tenantId").GetString()}/oauth2/v2.0/token", UriKind.Relative), form);
+        answer.EnsureSuccessStatusCode();
+        stack.Token = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("access_token").GetString()!;
+        stack.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", stack.Token);
+        return stack;
+    }
+
+    public string GroupPath(string group) => $"/subscriptions/{Subscription}/resourceGroups/{group}";
+
+    public string ImagesPath(string group) => $"{GroupPath(group)}/providers/ControlPlane.BareMetal/osImages";
+
+    public static Uri Versioned(string path) => new($"{path}?api-version={ApiVersion}", UriKind.Relative);
+
+    public async Task<HttpResponseMessage> PutAsync(string path, string body)
+    {
+        using var content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json"));
+        var answer = await Http.PutAsync(Versioned(path), content);
+        return answer.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"PUT {path} answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+    }
+
+    public async Task PutGroupAsync(string group) => (await PutAsync(GroupPath(group), $$"""{"location":"{{Location}}"}""")).Dispose();
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var command = Source.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var command = Source.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Waits until no operation is active, so that one measure does not burden the next.</summary>
+    public async Task DrainAsync()
+    {
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(5));
+        while (await ScalarAsync<bool>("select exists (select 1 from operations where ended_at is null)"))
+            await Task.Delay(100, limit.Token);
+    }
+
+    public void Dispose()
+    {
+        Http.Dispose();
+        Source.Dispose();
+    }
+}
+
+/// <summary>What <c>./dev bench</c> says in the environment.</summary>
+internal static class Settings
+{
+    public static string RunFile { get; } = Required("CONTROLPLANE_RUN");
+    public static string Pgbench { get; } = Required("CONTROLPLANE_PGBENCH");
+
+    /// <summary>The <c>dev</c> script of the checkout.</summary>
+    public static string Dev { get; } = Required("CONTROLPLANE_DEV");
+
+    private static string Required(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set; start this through ./dev bench.");
+}
