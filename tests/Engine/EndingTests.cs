@@ -5,7 +5,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>Invariants 5, 6 and 7: steps are repeated within bounds, waits hold nothing, everything ends, once, and terminal is terminal.</summary>
-public abstract class EndingTests(Engine engine) : EngineTests(engine)
+public abstract class EndingTests(RunningEngine engine) : EngineTests(engine)
 {
     [Fact]
     public async Task A_step_that_fails_for_a_while_is_tried_again_until_it_works()
@@ -195,10 +195,10 @@ public abstract class EndingTests(Engine engine) : EngineTests(engine)
     }
 }
 
-[Collection(InMemoryCollection.InMemory)]
+[Collection(EngineInOneProcess.Name)]
 public sealed class EndingInMemoryTests(InMemoryEngine engine) : EndingTests(engine);
 
-[Collection(RabbitMqCollection.RabbitMq)]
+[Collection(EngineInSeveralProcesses.Name)]
 public sealed class EndingRabbitMqTests(RabbitMqEngine engine) : EndingTests(engine)
 {
     [Fact]

@@ -4,7 +4,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>Invariants 2 and 4: the row is the truth, messages are hints, and who lost the lease writes nothing.</summary>
-public abstract class LeaseTests(Engine engine) : EngineTests(engine)
+public abstract class LeaseTests(RunningEngine engine) : EngineTests(engine)
 {
     [Fact]
     public async Task An_operation_that_nobody_was_told_of_is_carried_out()
@@ -25,7 +25,7 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
         var started = await ConnectHeldAsync(script);
         var first = await ReadAsync<DateTime>(started, "lease_until");
 
-        await Eventually.Async(async () => await ReadAsync<DateTime>(started, "lease_until") > first + Engine.Lease, "the lease was extended by more than itself");
+        await Eventually.Async(async () => await ReadAsync<DateTime>(started, "lease_until") > first + RunningEngine.Lease, "the lease was extended by more than itself");
 
         Assert.Equal(1, await ReadAsync<long>(started, "lease_epoch"));
         Assert.Equal(1, script.Calls);
@@ -149,8 +149,8 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
     private Task<object?> RowAsync(Started started) => Database.ScalarAsync("select row(o, r)::text from operations o join resources r on r.key = o.resource_key where o.id = $1", started.Operation);
 }
 
-[Collection(InMemoryCollection.InMemory)]
+[Collection(EngineInOneProcess.Name)]
 public sealed class LeaseInMemoryTests(InMemoryEngine engine) : LeaseTests(engine);
 
-[Collection(RabbitMqCollection.RabbitMq)]
+[Collection(EngineInSeveralProcesses.Name)]
 public sealed class LeaseRabbitMqTests(RabbitMqEngine engine) : LeaseTests(engine);

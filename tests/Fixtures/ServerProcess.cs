@@ -25,7 +25,7 @@ internal sealed class ServerProcess : IAsyncDisposable
 
     public static ServerProcess Start(string name, string file, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> environment)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = Path.GetTempPath() };
+        var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = Path.GetTempPath() };
         foreach (var (variable, value) in environment)
             start.Environment[variable] = value;
         var server = new ServerProcess(name, new Process { StartInfo = start });
