@@ -26,6 +26,7 @@ internal static class OpenApi
             });
             swagger.DocInclusionPredicate((_, _) => false);
             swagger.CustomSchemaIds(type => type.Name);
+            swagger.IncludeXmlComments(typeof(ResourceId).Assembly);
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
             swagger.SchemaFilter<SecretProperties>();
