@@ -6,8 +6,13 @@ namespace ControlPlane.Cli;
 /// <summary>A rack on the screen: a live table on a terminal, one line for each change anywhere else.</summary>
 internal sealed class Board
 {
+    /// <summary>After this long without a change a reader of the log wants to know that something still watches.</summary>
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(15);
+
     private readonly Dictionary<string, string> shown = new(StringComparer.Ordinal);
     private readonly LiveDisplayContext? live;
+
+    private TimeSpan lastWritten;
 
     private Board(LiveDisplayContext? live) => this.live = live;
 
@@ -36,8 +41,17 @@ internal sealed class Board
             if (string.Equals(shown.GetValueOrDefault(machine.Name), line, StringComparison.Ordinal))
                 continue;
             shown[machine.Name] = line;
-            Console.WriteLine($"{rack.Elapsed.TotalSeconds,5:0} s  {line}");
+            Write(rack.Elapsed, line);
         }
+
+        if (rack.Elapsed - lastWritten >= Silence)
+            Write(rack.Elapsed, rack.Headline);
+    }
+
+    private void Write(TimeSpan elapsed, string line)
+    {
+        lastWritten = elapsed;
+        Console.WriteLine($"{elapsed.TotalSeconds,5:0} s  {line}");
     }
 
     // What needs a look comes first, so that a small terminal crops only what is done.

@@ -81,9 +81,11 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         where key = $11 and version = $12 returning version, created_at, created_by, created_by_type, modified_at
         """;
 
-    private const string SupersedeActive = """
-        update operations set status = 'Canceled', ended_at = now(), lease_epoch = lease_epoch + 1, error = $2::jsonb
-        where resource_key = $1 and ended_at is null returning id
+    private static readonly string SupersedeActive = $"""
+        with ended as (
+            update operations set status = 'Canceled', ended_at = now(), lease_epoch = lease_epoch + 1, error = $2::jsonb, steps = {OperationSql.ClosedSteps("'Canceled'")}
+            where resource_key = $1 and ended_at is null returning *)
+        {OperationSql.InsertEndActivity("ended")} returning operation_id
         """;
 
     private const string InsertOperation = """
@@ -100,8 +102,10 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         values (now(), $1, $2, $3, $4, $5, $6, $7)
         """;
 
+    /// <summary>Nothing when the resource was not inserted: why not is asked afterwards.</summary>
     private const string UpsertSecret = """
-        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version) values ($1, $2, $3, $4, $5)
+        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version)
+        select $1, $2, $3, $4, $5 where exists (select 1 from resources where key = $1)
         on conflict (resource_key, path) do update set ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key, key_version = excluded.key_version
         """;
 

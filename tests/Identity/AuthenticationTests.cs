@@ -3,6 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using ControlPlane.Api.Identity;
+using ControlPlane.Tests.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
@@ -133,7 +134,7 @@ public sealed class AuthenticationTests(IdentityFixture fixture) : IClassFixture
     [Fact]
     public async Task A_token_opens_the_door_until_the_second_it_expires_even_when_it_is_remembered()
     {
-        await using var database = await IdentityDatabase.CreateAsync();
+        await using var database = await TestDatabase.CreateAsync();
         var time = new ManualTime();
         await using var host = await IdentityHost.StartAsync(database, time);
         var token = await host.TokenAsync();

@@ -1,53 +1,15 @@
 using System.Net;
-using System.Security.Cryptography;
-using System.Security.Cryptography.X509Certificates;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
+using ControlPlane.Tests.Fixtures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
-using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
-using Npgsql;
 
 namespace ControlPlane.Tests.Identity;
-
-/// <summary>A database of its own in the PostgreSQL that the environment variable TEST_POSTGRES names by a connection string, and the files that belong to it.</summary>
-internal sealed class IdentityDatabase : IAsyncDisposable
-{
-    private readonly string server = Environment.GetEnvironmentVariable("TEST_POSTGRES")
-        ?? throw new InvalidOperationException("TEST_POSTGRES is not set; for example TEST_POSTGRES='Host=127.0.0.1;Port=5432;Username=postgres'.");
-
-    public string Name { get; } = $"identity_{Guid.NewGuid():N}";
-    public string KeyFile { get; } = Path.GetTempFileName();
-    public string ConnectionString => new NpgsqlConnectionStringBuilder(server) { Database = Name, MaxPoolSize = 10 }.ConnectionString;
-
-    public static async Task<IdentityDatabase> CreateAsync()
-    {
-        var database = new IdentityDatabase();
-        await File.WriteAllTextAsync(database.KeyFile, $"v1:{Convert.ToBase64String(RandomNumberGenerator.GetBytes(32))}\n");
-        await database.ServerAsync($"create database {database.Name}");
-        await using var db = new ControlPlaneDb(new DbContextOptionsBuilder<ControlPlaneDb>().UseNpgsql(database.ConnectionString).UseSnakeCaseNamingConvention().Options);
-        await db.Database.EnsureCreatedAsync();
-        return database;
-    }
-
-    public async ValueTask DisposeAsync()
-    {
-        await ServerAsync($"drop database {Name} with (force)");
-        File.Delete(KeyFile);
-    }
-
-    private async Task ServerAsync(string sql)
-    {
-        await using var connection = new NpgsqlConnection(server);
-        await connection.OpenAsync();
-        await using var command = new NpgsqlCommand(sql, connection);
-        await command.ExecuteNonQueryAsync();
-    }
-}
 
 /// <summary>A front door of which only identity is there: <c>GET /subscriptions/{s}</c> answers who asks and whether that principal may.</summary>
 internal sealed class IdentityHost : IAsyncDisposable
@@ -57,18 +19,13 @@ internal sealed class IdentityHost : IAsyncDisposable
     public const string Secret = "correct horse battery staple";
     public const string Subscription = "11111111-2222-3333-4444-555555555555";
 
-    private static readonly X509Certificate2 Certificate = MakeCertificate();
     private readonly WebApplication app;
 
     private IdentityHost(WebApplication app)
     {
         this.app = app;
         Address = new Uri(app.Urls.Single());
-        Client = new HttpClient(new SocketsHttpHandler
-        {
-            SslOptions = { RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.GetCertHashString() == Certificate.GetCertHashString() },
-        })
-        { BaseAddress = Address };
+        Client = LoopbackCertificate.Client(Address);
     }
 
     public Uri Address { get; }
@@ -79,7 +36,7 @@ internal sealed class IdentityHost : IAsyncDisposable
     public HttpClient Client { get; }
     public IServiceProvider Services => app.Services;
 
-    public static async Task<IdentityHost> StartAsync(IdentityDatabase database, TimeProvider time, params (string Name, string Value)[] settings)
+    public static async Task<IdentityHost> StartAsync(TestDatabase database, TimeProvider time, params (string Name, string Value)[] settings)
     {
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
@@ -93,7 +50,7 @@ internal sealed class IdentityHost : IAsyncDisposable
             ["Identity:Bootstrap:SubscriptionId"] = Subscription,
         });
         builder.Configuration.AddInMemoryCollection(settings.Select(setting => KeyValuePair.Create(setting.Name, (string?)setting.Value)));
-        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(Certificate)));
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         builder.Services.AddSingleton(time);
         builder.Services.AddControlPlaneDb(builder.Configuration);
         builder.AddIdentity();
@@ -117,14 +74,6 @@ internal sealed class IdentityHost : IAsyncDisposable
         Client.Dispose();
         await app.DisposeAsync();
     }
-
-    private static X509Certificate2 MakeCertificate()
-    {
-        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
-        var request = new CertificateRequest("CN=127.0.0.1", key, HashAlgorithmName.SHA256);
-        using var certificate = request.CreateSelfSigned(new(2020, 1, 1, 0, 0, 0, TimeSpan.Zero), new(2050, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        return X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), password: null);
-    }
 }
 
 /// <summary>What the test front door answers.</summary>
@@ -133,16 +82,16 @@ internal sealed record WhoAmI(Principal Principal, bool May);
 /// <summary>One front door on a clock of its own, for the tests of a class.</summary>
 public sealed class IdentityFixture : Xunit.IAsyncLifetime
 {
-    private IdentityDatabase? database;
+    private TestDatabase? database;
     private IdentityHost? host;
 
     internal ManualTime Time { get; } = new();
-    internal IdentityDatabase Database => database!;
+    internal TestDatabase Database => database!;
     internal IdentityHost Host => host!;
 
     public async ValueTask InitializeAsync()
     {
-        database = await IdentityDatabase.CreateAsync();
+        database = await TestDatabase.CreateAsync();
         host = await IdentityHost.StartAsync(database, Time);
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using ControlPlane.Api.Identity;
+using ControlPlane.Tests.Fixtures;
 using Microsoft.Extensions.Configuration;
 using Xunit;
 
@@ -26,7 +27,7 @@ public sealed class SettingsTests
     public async Task With_configured_endpoints_tokens_are_issued_by_and_for_no_other()
     {
         const string Plane = "https://plane.example:8443";
-        await using var database = await IdentityDatabase.CreateAsync();
+        await using var database = await TestDatabase.CreateAsync();
         await using var host = await IdentityHost.StartAsync(database, new ManualTime(), ("Identity:Endpoints:0", Plane + "/"), ("Identity:Audiences:0", "https://arm.example"));
 
         // The client came by an address that is not among them.
@@ -51,7 +52,7 @@ public sealed class SettingsTests
     [Fact]
     public async Task A_secret_that_changes_in_the_configuration_replaces_the_old_one()
     {
-        await using var database = await IdentityDatabase.CreateAsync();
+        await using var database = await TestDatabase.CreateAsync();
         var time = new ManualTime();
         await using (await IdentityHost.StartAsync(database, time))
         {

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Net;
 using ControlPlane.Api.Identity;
+using ControlPlane.Tests.Fixtures;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.Tokens;
 using Npgsql;
@@ -13,9 +14,9 @@ namespace ControlPlane.Tests.Identity;
 public sealed class SigningKeyTests : IAsyncLifetime
 {
     private readonly ManualTime time = new();
-    private IdentityDatabase database = null!;
+    private TestDatabase database = null!;
 
-    public async ValueTask InitializeAsync() => database = await IdentityDatabase.CreateAsync();
+    public async ValueTask InitializeAsync() => database = await TestDatabase.CreateAsync();
 
     public ValueTask DisposeAsync() => database.DisposeAsync();
 

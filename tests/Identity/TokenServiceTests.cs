@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text;
+using ControlPlane.Tests.Fixtures;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Xunit;
 
@@ -153,7 +154,7 @@ public sealed class TokenServiceTests(IdentityFixture fixture) : IClassFixture<I
     [Fact]
     public async Task Ten_wrong_secrets_lock_the_application_for_the_rest_of_the_minute()
     {
-        await using var database = await IdentityDatabase.CreateAsync();
+        await using var database = await TestDatabase.CreateAsync();
         var time = new ManualTime();
         await using var host = await IdentityHost.StartAsync(database, time);
 
