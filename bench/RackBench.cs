@@ -4,16 +4,15 @@ using System.Text.Json;
 
 namespace ControlPlane.Bench;
 
-/// <summary>One PUT of a rack of 42 machines until all are nodes, against BMCs that take no time.</summary>
+/// <summary>One PUT of a rack of 42 machines until all are nodes, against BMCs that take no time: once with a host that never did it before, and once more.</summary>
 internal static class RackBench
 {
     public static async IAsyncEnumerable<Measure> RunAsync(Stack stack)
     {
-        await using var simulation = await Simulation.StartAsync(42);
-        // The first rack also compiles the code and fills the pools.
-        await Racks.ProvisionAsync(stack, simulation, "bench-rack-warm");
-        await using var again = await Simulation.StartAsync(42);
-        yield return Measure.AtMost("rack.42", (await Racks.ProvisionAsync(stack, again, "bench-rack")).TotalSeconds, "s", 10);
+        await using (var simulation = await Simulation.StartAsync(42, seed: 1))
+            yield return Measure.Fact("rack.42.first", (await Racks.ProvisionAsync(stack, simulation, "bench-rack-first")).TotalSeconds, "s");
+        await using (var simulation = await Simulation.StartAsync(42, seed: 2))
+            yield return Measure.AtMost("rack.42", (await Racks.ProvisionAsync(stack, simulation, "bench-rack")).TotalSeconds, "s", 10);
     }
 }
 
@@ -25,7 +24,7 @@ internal static class MachinesBench
         await using var door = await FrontDoorProcess.StartAsync(embedded);
         using var stack = await Stack.OpenAsync(door);
         await using var worker = WorkerProcess.Start(door);
-        await using var simulation = await Simulation.StartAsync(1000);
+        await using var simulation = await Simulation.StartAsync(1000, seed: 3);
         var time = await Racks.ProvisionAsync(stack, simulation, "bench-machines");
         yield return Measure.AtMost("machines.1000", time.TotalSeconds, "s", 120);
         yield return Measure.AtMost("machines.1000.worker", Proc.PeakResidentMegabytes(worker.Id), "MB", 400);
@@ -89,10 +88,12 @@ internal static class Racks
                 case "Succeeded":
                     return;
                 case "Failed" or "Canceled":
-                    throw new InvalidOperationException($"The operation did not succeed: {operation}");
+                    throw new InvalidOperationException($"The operation did not succeed: {Start(operation.GetProperty("error").GetRawText())}");
             }
 
             await Task.Delay(100, limit.Token);
         }
     }
+
+    private static string Start(string text) => text.Length <= 2000 ? text : $"{text[..2000]}…";
 }

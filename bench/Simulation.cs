@@ -17,13 +17,14 @@ internal sealed class Simulation : IAsyncDisposable
     public int Machines { get; }
     public int Id => process.Id;
 
-    public static async Task<Simulation> StartAsync(int machines)
+    /// <param name="seed">Decides serial numbers: machines of another seed are other machines.</param>
+    public static async Task<Simulation> StartAsync(int machines, int seed)
     {
         var ready = Path.Combine(Path.GetTempPath(), $"controlplane-{Environment.ProcessId}.simulators.json");
         File.Delete(ready);
         var simulators = Programs.Start("Simulators", new Dictionary<string, string>(StringComparer.Ordinal),
-            "--machines", $"{machines}", "--personality", "mixed", "--clock", "0", "--ready-file", ready, "--trust-ca", Path.Combine(Settings.Tls, "ca.pem"));
-        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(1));
+            "--machines", $"{machines}", "--personality", "mixed", "--clock", "0", "--seed", $"{seed}", "--ready-file", ready, "--trust-ca", Path.Combine(Settings.Tls, "ca.pem"));
+        using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!File.Exists(ready))
         {
             if (simulators.HasExited)
