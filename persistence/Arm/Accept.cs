@@ -145,9 +145,11 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     private async Task<AcceptOutcome> StoreAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
         await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(write));
+
+        // The operation first, then its resource: the order in which its worker locks them, so that the two never wait for each other.
         if (write.Supersede)
             batch.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
+        batch.BatchCommands.Add(write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(write));
         if (write.Operation is { } operation)
             batch.BatchCommands.Add(OperationCommand(write, operation));
         foreach (var (path, secret) in write.Secrets)
@@ -162,15 +164,20 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         AcceptOutcome.Accepted accepted;
         await using (var reader = await batch.ExecuteReaderAsync(cancel))
         {
+            Guid? superseded = null;
+            if (write.Supersede)
+            {
+                superseded = await reader.ReadAsync(cancel) ? reader.GetGuid(0) : null;
+                await reader.NextResultAsync(cancel);
+            }
+
             if (!await reader.ReadAsync(cancel))
             {
                 await reader.DisposeAsync();
                 return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
             }
 
-            accepted = new(reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4), null);
-            if (write.Supersede && await reader.NextResultAsync(cancel) && await reader.ReadAsync(cancel))
-                accepted = accepted with { Superseded = reader.GetGuid(0) };
+            accepted = new(reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4), superseded);
         }
 
         return write.Operation is not null && OperationInserted(batch, write) is false
