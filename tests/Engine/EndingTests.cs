@@ -5,7 +5,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>Invariants 5, 6 and 7: steps are repeated within bounds, waits hold nothing, everything ends, once, and terminal is terminal.</summary>
-public abstract class EndingTests(Engine engine) : EngineTests(engine)
+public abstract class EndingTests(RunningEngine engine) : EngineTests(engine)
 {
     [Fact]
     public async Task A_step_that_fails_for_a_while_is_tried_again_until_it_works()
@@ -147,18 +147,6 @@ public abstract class EndingTests(Engine engine) : EngineTests(engine)
     }
 
     [Fact]
-    public async Task A_deletion_waits_until_the_step_that_it_overtook_cannot_act_any_more()
-    {
-        var script = Engine.Cluster.Add();
-        var started = await ConnectHeldAsync(script);
-
-        var deletion = Begun(started.Path, await Arm.DeleteAsync(started.Path));
-
-        Assert.True(await ReadAsync<DateTime>(deletion, "due_at") >= await ReadAsync<DateTime>(started, "lease_until"));
-        await EndAsync(deletion);
-    }
-
-    [Fact]
     public async Task What_has_ended_cannot_be_canceled()
     {
         var started = await ConnectAsync(Engine.Cluster.Add());
@@ -207,8 +195,36 @@ public abstract class EndingTests(Engine engine) : EngineTests(engine)
     }
 }
 
-[Collection(InMemoryCollection.InMemory)]
+[Collection(EngineInOneProcess.Name)]
 public sealed class EndingInMemoryTests(InMemoryEngine engine) : EndingTests(engine);
 
-[Collection(RabbitMqCollection.RabbitMq)]
-public sealed class EndingRabbitMqTests(RabbitMqEngine engine) : EndingTests(engine);
+[Collection(EngineInSeveralProcesses.Name)]
+public sealed class EndingRabbitMqTests(RabbitMqEngine engine) : EndingTests(engine)
+{
+    [Fact]
+    public async Task A_deletion_waits_until_the_step_that_it_overtook_cannot_act_any_more()
+    {
+        var script = Engine.Cluster.Add();
+        var started = await ConnectHeldAsync(script);
+        var sleeper = Stack.Runner((await ReadAsync<string>(started, "lease_owner"))!);
+        await sleeper.PauseAsync();
+
+        var deletion = Begun(started.Path, await Arm.DeleteAsync(started.Path));
+
+        Assert.True(await ReadAsync<DateTime>(deletion, "due_at") >= await ReadAsync<DateTime>(started, "lease_until"));
+        Assert.Equal("Succeeded", (await EndAsync(deletion)).OperationStatus);
+        await sleeper.ResumeAsync();
+    }
+
+    [Fact]
+    public async Task Without_the_bus_work_goes_on_and_every_process_stays_in_service()
+    {
+        await Stack.Rabbit!.CrashAsync();
+
+        await NewImageAsync();
+        Assert.Equal(200, (await Arm.SendRawAsync(HttpMethod.Get, "/readyz")).Status);
+
+        await Stack.Rabbit.ResumeAsync();
+        await NewImageAsync();
+    }
+}

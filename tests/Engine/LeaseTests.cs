@@ -4,7 +4,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>Invariants 2 and 4: the row is the truth, messages are hints, and who lost the lease writes nothing.</summary>
-public abstract class LeaseTests(Engine engine) : EngineTests(engine)
+public abstract class LeaseTests(RunningEngine engine) : EngineTests(engine)
 {
     [Fact]
     public async Task An_operation_that_nobody_was_told_of_is_carried_out()
@@ -25,7 +25,7 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
         var started = await ConnectHeldAsync(script);
         var first = await ReadAsync<DateTime>(started, "lease_until");
 
-        await Eventually.Async(async () => await ReadAsync<DateTime>(started, "lease_until") > first + Engine.Lease, "the lease was extended by more than itself");
+        await Eventually.Async(async () => await ReadAsync<DateTime>(started, "lease_until") > first + RunningEngine.Lease, "the lease was extended by more than itself");
 
         Assert.Equal(1, await ReadAsync<long>(started, "lease_epoch"));
         Assert.Equal(1, script.Calls);
@@ -134,12 +134,12 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
     public async Task Ended_operations_are_kept_for_a_week()
     {
         var image = await NewImageAsync();
-        var (old, recent) = (await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put"), Guid.Empty);
+        var old = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
         await Database.ExecuteAsync("update operations set status = 'Succeeded', ended_at = now() - interval '7 days 1 minute' where id = $1", old);
-        recent = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
+        var recent = await PlantAsync(image, "ControlPlane.BareMetal/osImages", "put");
         await Database.ExecuteAsync("update operations set status = 'Succeeded', ended_at = now() - interval '6 days 23 hours' where id = $1", recent);
 
-        await using var worker = await Stack.AddWorkerAsync();
+        var worker = await Stack.AddWorkerAsync();
 
         await Eventually.Async(async () => (await StatusAsync(old, "ControlPlane.BareMetal")).Status == 404, "the old operation is forgotten");
         Assert.Equal(200, (await StatusAsync(recent, "ControlPlane.BareMetal")).Status);
@@ -149,8 +149,8 @@ public abstract class LeaseTests(Engine engine) : EngineTests(engine)
     private Task<object?> RowAsync(Started started) => Database.ScalarAsync("select row(o, r)::text from operations o join resources r on r.key = o.resource_key where o.id = $1", started.Operation);
 }
 
-[Collection(InMemoryCollection.InMemory)]
+[Collection(EngineInOneProcess.Name)]
 public sealed class LeaseInMemoryTests(InMemoryEngine engine) : LeaseTests(engine);
 
-[Collection(RabbitMqCollection.RabbitMq)]
+[Collection(EngineInSeveralProcesses.Name)]
 public sealed class LeaseRabbitMqTests(RabbitMqEngine engine) : LeaseTests(engine);

@@ -12,24 +12,27 @@ internal sealed class ServerProcess : IAsyncDisposable
     private readonly Process process;
     private readonly ConcurrentQueue<string> output = new();
 
+    private bool disposed;
+
     private ServerProcess(string name, Process process) => (Name, this.process) = (name, process);
 
     public string Name { get; }
-    public int Id => process.Id;
-    public bool IsRunning => !process.HasExited;
+    public int Id { get; private set; }
+    public bool IsRunning => !disposed && !process.HasExited;
 
     /// <summary>What it wrote last, oldest first.</summary>
     public string Output => string.Join('\n', output);
 
     public static ServerProcess Start(string name, string file, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> environment)
     {
-        var start = new ProcessStartInfo(file, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = Path.GetTempPath() };
+        var start = new ProcessStartInfo(file, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = Path.GetTempPath() };
         foreach (var (variable, value) in environment)
             start.Environment[variable] = value;
         var server = new ServerProcess(name, new Process { StartInfo = start });
         server.process.OutputDataReceived += (_, line) => server.Note(line.Data);
         server.process.ErrorDataReceived += (_, line) => server.Note(line.Data);
         server.process.Start();
+        server.Id = server.process.Id;
         server.process.BeginOutputReadLine();
         server.process.BeginErrorReadLine();
         return server;
@@ -51,7 +54,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     /// <summary>SIGTERM, and SIGKILL when that is not enough.</summary>
     public async Task StopAsync()
     {
-        if (process.HasExited)
+        if (!IsRunning)
             return;
         await ResumeAsync();
         await SignalAsync("TERM");
@@ -70,6 +73,7 @@ internal sealed class ServerProcess : IAsyncDisposable
     {
         if (IsRunning)
             await KillAsync();
+        disposed = true;
         process.Dispose();
     }
 

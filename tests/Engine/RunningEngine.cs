@@ -5,7 +5,7 @@ using Xunit;
 namespace ControlPlane.Tests.Engine;
 
 /// <summary>A running control plane with short leases, and a cluster whose answers the test controls: one for all tests of a composition.</summary>
-public abstract class Engine(Composition composition, int workers) : IAsyncLifetime
+public abstract class RunningEngine(Composition composition, int workers) : IAsyncLifetime
 {
     /// <summary>How long a lease of these processes lasts.</summary>
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(3);
@@ -29,29 +29,29 @@ public abstract class Engine(Composition composition, int workers) : IAsyncLifet
 }
 
 /// <summary>One process, the bus in memory.</summary>
-public sealed class InMemoryEngine() : Engine(Composition.InMemory, workers: 0);
+public sealed class InMemoryEngine() : RunningEngine(Composition.InMemory, workers: 0);
 
 /// <summary>An <c>api</c> and two <c>worker</c> processes, RabbitMQ between them.</summary>
-public sealed class RabbitMqEngine() : Engine(Composition.RabbitMq, workers: 2);
+public sealed class RabbitMqEngine() : RunningEngine(Composition.RabbitMq, workers: 2);
 
 /// <summary>These tests stop and kill what the others of the collection use, so they run one after another, and alone: seconds count here.</summary>
-[CollectionDefinition(InMemory, DisableParallelization = true)]
-public sealed class InMemoryCollection : ICollectionFixture<InMemoryEngine>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class EngineInOneProcess : ICollectionFixture<InMemoryEngine>
 {
-    public const string InMemory = "The engine in one process";
+    public const string Name = "The engine in one process";
 }
 
-/// <inheritdoc cref="InMemoryCollection"/>
-[CollectionDefinition(RabbitMq, DisableParallelization = true)]
-public sealed class RabbitMqCollection : ICollectionFixture<RabbitMqEngine>
+/// <inheritdoc cref="EngineInOneProcess"/>
+[CollectionDefinition(Name, DisableParallelization = true)]
+public sealed class EngineInSeveralProcesses : ICollectionFixture<RabbitMqEngine>
 {
-    public const string RabbitMq = "The engine in several processes";
+    public const string Name = "The engine in several processes";
 }
 
 /// <summary>What the tests of the engine have in common: clusters and images as the subject of operations, and the operation's row to look at and to tamper with.</summary>
-public abstract class EngineTests(Engine engine)
+public abstract class EngineTests(RunningEngine engine)
 {
-    internal Engine Engine { get; } = engine;
+    internal RunningEngine Engine { get; } = engine;
     internal ProcessStack Stack => Engine.Stack;
     internal ArmHttp Arm => Stack.Arm;
     internal TestDatabase Database => Stack.Database;
