@@ -91,9 +91,9 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
     private const string InsertOperation = """
         insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, parameters, status, started_at, deadline_at, due_at,
-            lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
+            wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
         values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9,
-            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
+            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
         on conflict do nothing
         """;
 
