@@ -1,6 +1,7 @@
 using MassTransit;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
 
 namespace ControlPlane.Defaults;
 
@@ -11,6 +12,8 @@ public static class Bus
         services.AddMassTransit(bus =>
         {
             consumers?.Invoke(bus);
+            // Without the bus everything goes on, only a little later: no reason to take a process out of service.
+            bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);
             if (configuration["RabbitMq:Uri"] is { Length: > 0 } uri)
             {
                 bus.UsingRabbitMq((context, rabbit) =>

@@ -27,22 +27,27 @@ build() {
 
 # A directory's own time changes when a file in it comes or goes, so deletions count too.
 is_built() {
-    local stamp="$1" dll
+    local stamp="$1" dll folder apart=()
     shift
     [ -f "$stamp" ] || return 1
     for dll in "$@"; do [ -f "$dll" ] || return 1; done
-    [ -z "$(find "$ROOT" \( -path "$ROOT/artifacts" -o -path "$LOCAL" -o -path "$ROOT/.git" -o -path "$ROOT/docs" \
-            -o -path "$ROOT/samples" -o -path "$ROOT/dev.d" -o -path "$ROOT/deploy" \) -prune \
-            -o \( -type d ! -path "$ROOT" -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json' -o -name '*.txt' \
-            -o -name '*.sql' -o -name '.editorconfig' \) -newer "$stamp" -print -quit)" ]
+    for folder in artifacts .local .git .config docs samples deploy dev.d; do apart+=(-path "$ROOT/$folder" -o); done
+    [ "$stamp" != "$LOCAL/build-product.stamp" ] || apart+=(-path "$ROOT/tests" -o -path "$ROOT/bench" -o)
+    [ -z "$(find "$ROOT" \( "${apart[@]}" -false \) -prune \
+        -o \( -type d ! -path "$ROOT" -o -name '*.cs' -o -name '*.csproj' -o -name '*.props' -o -name '*.json' -o -name '*.txt' \
+        -o -name '*.sql' -o -name '.editorconfig' \) -newer "$stamp" -print -quit)" ]
 }
 
-build_product() { build product dev.d/product.slnf "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL"; }
+PRODUCT_DLLS=("$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL")
+
+build_product() { build product dev.d/product.slnf "${PRODUCT_DLLS[@]}"; }
+
+product_is_built() { is_built "$LOCAL/build-product.stamp" "${PRODUCT_DLLS[@]}"; }
 
 # Also counts as a build of the product.
 build_everything() {
-    build solution ControlPlane.sln "$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL" "$TESTS_DLL"
-    touch -r "$LOCAL/build-solution.stamp" "$LOCAL/build-product.stamp"
+    build solution ControlPlane.sln "${PRODUCT_DLLS[@]}" "$TESTS_DLL"
+    [ "$LOCAL/build-product.stamp" -nt "$LOCAL/build-solution.stamp" ] || touch -r "$LOCAL/build-solution.stamp" "$LOCAL/build-product.stamp"
 }
 
 cmd_cpctl() {

@@ -11,7 +11,7 @@ cmd_demo() {
     done
     need certificates curl jq openssl runuser
     build_product
-    if simulators_run "$machines" && is_up; then
+    if simulators_run "$machines" && is_up && is_current; then
         step "already up, with $machines simulated machines"
     else
         # The state of a simulated machine dies with its simulator, so each demo has a database of its own;

@@ -28,7 +28,7 @@ up() {
     ensure_local
     exec 9>"$LOCAL/lock"
     flock 9
-    if is_up && [ "$workers" = 0 ]; then
+    if is_up && is_current && [ "$workers" = 0 ]; then
         endpoint="$(run_value endpoint)"
         [ -z "$port" ] || [ "$endpoint" = "https://127.0.0.1:$port" ] || fail "already up at $endpoint; ./dev down first"
         step "already up at $endpoint"
@@ -63,6 +63,7 @@ up() {
         stop_stack
         fail "the control plane does not become ready (.local/log/host.log)"
     fi
+    touch "$LOCAL/started"
     step "control plane at $endpoint"
     start_workers "$workers"
     exec 9>&-
@@ -74,6 +75,9 @@ show_reasons() {
 }
 
 host_is_ready_or_dead() { host_is_ready "$1" || ! is_ours "$2" "$HOST_DLL"; }
+
+# What runs was built from the sources as they are.
+is_current() { product_is_built && [ ! "$LOCAL/build-product.stamp" -nt "$LOCAL/started" ]; }
 
 is_up() { is_ours "$(run_value pids.host)" "$HOST_DLL" && host_is_ready "$(run_value endpoint)"; }
 

@@ -75,6 +75,7 @@ cmd_bench() {
 # The document is what the front door itself serves, so it cannot drift from the routes.
 cmd_openapi() {
     local served="$LOCAL/openapi.yaml"
+    stop_stack
     up controlplane "" 0
     printf 'header = "Authorization: Bearer %s"\n' "$(cmd_token)" \
         | curl -fsS -K - --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"

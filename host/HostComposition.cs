@@ -3,7 +3,6 @@ using ControlPlane.Defaults;
 using ControlPlane.Persistence;
 using ControlPlane.Worker;
 using ControlPlane.Worker.Arm;
-using MassTransit;
 
 namespace ControlPlane.Host;
 
@@ -16,7 +15,7 @@ internal static class HostComposition
         builder.AddServiceDefaults("controlplane");
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddControlPlaneDb(builder.Configuration);
-        builder.Services.AddBus(builder.Configuration, bus => bus.AddConsumer<OperationDueConsumer>());
+        builder.Services.AddBus(builder.Configuration, bus => bus.AddHints());
         builder.AddFrontDoor();
         builder.AddWorker();
         var app = builder.Build();

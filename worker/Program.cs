@@ -2,13 +2,12 @@ using ControlPlane.Defaults;
 using ControlPlane.Persistence;
 using ControlPlane.Worker;
 using ControlPlane.Worker.Arm;
-using MassTransit;
 
 var builder = WebApplication.CreateBuilder(args);
 builder.AddServiceDefaults("controlplane-worker");
 builder.Services.AddSingleton(TimeProvider.System);
 builder.Services.AddControlPlaneDb(builder.Configuration);
-builder.Services.AddBus(builder.Configuration, bus => bus.AddConsumer<OperationDueConsumer>());
+builder.Services.AddBus(builder.Configuration, bus => bus.AddHints());
 builder.AddWorker();
 
 var app = builder.Build();

@@ -26,6 +26,7 @@ internal static class FrontDoor
         builder.Services.AddSingleton<ResourceVerbs>();
         builder.Services.AddSingleton<OperationHints>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
+        builder.Services.AddOpenApiDocument();
         builder.Services.AddSingleton<ProvisioningDoor>();
         builder.AddIdentity();
         return builder;
@@ -45,6 +46,7 @@ internal static class FrontDoor
         OperationEndpoints.Map(app);
         SubscriptionEndpoints.Map(app);
         ProviderEndpoints.Map(app);
+        OpenApi.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);
         ProvisioningDoor.Map(app);

@@ -12,7 +12,8 @@ internal static partial class ListQuery
     private const int DefaultTop = 100;
     private const int MaxTop = 1000;
 
-    public static ResourcePage Parse(IQueryCollection query, string subscription, string? group, string? type)
+    /// <summary>Null when nothing can fit: the filter names another group or type than the list is of.</summary>
+    public static ResourcePage? Parse(IQueryCollection query, string subscription, string? group, string? type)
     {
         var page = new ResourcePage { Subscription = subscription.ToLowerInvariant(), ResourceGroup = group?.ToLowerInvariant(), Type = type, Size = Top(query), After = After(query) };
         return query.TryGetValue("$filter", out var filter) && !string.IsNullOrWhiteSpace(filter) ? Filter(page, filter!) : page;
@@ -50,26 +51,36 @@ internal static partial class ListQuery
         }
     }
 
-    private static ResourcePage Filter(ResourcePage page, string filter)
+    private static ResourcePage? Filter(ResourcePage list, string filter)
     {
-        var at = 0;
+        if (filter.Contains('\0', StringComparison.Ordinal))
+            throw ArmErrors.InvalidFilter(filter.Replace('\0', '?'), "it holds U+0000.");
+        var (page, at, names) = (list, 0, new HashSet<string>(StringComparer.OrdinalIgnoreCase));
         while (true)
         {
             var match = Term().Match(filter, at);
             if (!match.Success || match.Index != at)
                 throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: expected {{name}} eq '{{value}}' or substringof('{{text}}', name).");
+            if (!names.Add(match.Groups["part"].Success ? "substringof" : match.Groups["name"].Value))
+                throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: a name may be compared once.");
             page = match.Groups["part"].Success
                 ? page with { NameContains = Unquote(match.Groups["part"].Value) }
                 : With(page, filter, match.Groups["name"].Value, Unquote(match.Groups["value"].Value));
             at = match.Index + match.Length;
             if (at == filter.Length)
-                return page;
+                break;
             var and = And().Match(filter, at);
             if (!and.Success || and.Index != at)
                 throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: terms are joined by 'and' only.");
             at += and.Length;
         }
+
+        if (page is { TagValue: not null, TagName: null })
+            throw ArmErrors.InvalidFilter(filter, "tagValue is compared together with tagName.");
+        return IsWithin(page.ResourceGroup, list.ResourceGroup) && IsWithin(page.Type, list.Type) ? page : null;
     }
+
+    private static bool IsWithin(string? wanted, string? list) => list is null || list.Equals(wanted, StringComparison.OrdinalIgnoreCase);
 
     private static ResourcePage With(ResourcePage page, string filter, string name, string value) => name.ToLowerInvariant() switch
     {

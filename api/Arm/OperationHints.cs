@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using ControlPlane.Contracts.Arm;
 using MassTransit;
@@ -10,22 +11,26 @@ namespace ControlPlane.Api.Arm;
 /// </summary>
 internal sealed partial class OperationHints(IBus bus, ILogger<OperationHints> logger) : BackgroundService
 {
-    private readonly Channel<OperationDue> queue = Channel.CreateBounded<OperationDue>(new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.Wait });
+    private static readonly ActivitySource Traces = new("ControlPlane.Api");
+
+    /// <summary>A hint belongs to the trace of the request that caused it.</summary>
+    private readonly Channel<(OperationDue Hint, ActivityContext Cause)> queue =
+        Channel.CreateBounded<(OperationDue, ActivityContext)>(new BoundedChannelOptions(10_000) { FullMode = BoundedChannelFullMode.Wait });
     private int dueIsQueued;
 
     /// <summary>An operation was accepted, or need not wait any longer.</summary>
     public void Due()
     {
-        if (Interlocked.Exchange(ref dueIsQueued, 1) == 0 && !queue.Writer.TryWrite(new(Interrupted: null)))
+        if (Interlocked.Exchange(ref dueIsQueued, 1) == 0 && !Write(new(Interrupted: null)))
             Volatile.Write(ref dueIsQueued, 0);
     }
 
     /// <summary>An operation was canceled or superseded.</summary>
-    public void Interrupted(Guid operation) => queue.Writer.TryWrite(new(operation));
+    public void Interrupted(Guid operation) => Write(new(operation));
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await foreach (var hint in queue.Reader.ReadAllAsync(stoppingToken))
+        await foreach (var (hint, cause) in queue.Reader.ReadAllAsync(stoppingToken))
         {
             if (hint.Interrupted is null)
                 Interlocked.Exchange(ref dueIsQueued, 0);
@@ -33,6 +38,7 @@ internal sealed partial class OperationHints(IBus bus, ILogger<OperationHints> l
             limit.CancelAfter(TimeSpan.FromSeconds(1));
             try
             {
+                using var span = Traces.StartActivity("hint", ActivityKind.Producer, cause);
                 await bus.Publish(hint, limit.Token);
             }
             catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
@@ -41,6 +47,8 @@ internal sealed partial class OperationHints(IBus bus, ILogger<OperationHints> l
             }
         }
     }
+
+    private bool Write(OperationDue hint) => queue.Writer.TryWrite((hint, Activity.Current?.Context ?? default));
 
     [LoggerMessage(LogLevel.Debug, "A hint was not delivered; the sweep will find what is due")]
     private partial void LogLost(Exception failure);

@@ -52,11 +52,12 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
     {
         var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
         faults.AddRange(Shape.Faults(properties, typeof(T), "properties", secrets, isReadOnlyEcho));
-        if (faults.Count > 0)
+        var wanted = faults.Count == 0 ? properties.Deserialize<T>(Json.Options)! : Sound.Part<T>(properties, "properties", faults);
+        if (wanted is null)
             return null;
-        var wanted = properties.Deserialize<T>(Json.Options)!;
         var current = currentProperties is null ? null : Json.Read<T>(currentProperties);
-        faults.AddRange(T.Violations(wanted, current).Select(v => Shape.Fault(v.Target.Length == 0 ? "properties" : $"properties.{v.Target}", v.Message)));
+        var broken = T.Violations(wanted, current).Select(v => Shape.Fault(v.Target.Length == 0 ? "properties" : $"properties.{v.Target}", v.Message));
+        faults.AddRange(broken.Where(fault => !Sound.Concerns(faults, fault.Target!)).ToList());
         return faults.Count > 0 ? null
             : new(JsonSerializer.Serialize(wanted, Json.WithoutSecrets), secrets, T.UniqueKey(wanted), T.Quota(wanted), [.. T.References(wanted)]);
     }

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Text.Json;
+using System.Text.Unicode;
 using ControlPlane.Contracts.Arm;
 
 namespace ControlPlane.Api.Arm;
@@ -43,12 +44,41 @@ internal static class RequestBody
             try
             {
                 // The pipe's buffer is given back below, so the document gets bytes of its own.
-                return JsonDocument.Parse(read.Buffer.ToArray(), Json.Strict);
+                var bytes = read.Buffer.ToArray();
+                DemandStorableText(bytes);
+                return JsonDocument.Parse(bytes, Json.Strict);
             }
             finally
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);
             }
+        }
+    }
+
+    /// <summary>Text that PostgreSQL can store: UTF-8 without U+0000 and without halves of surrogate pairs, which JSON can only smuggle in as escapes.</summary>
+    private static void DemandStorableText(ReadOnlySpan<byte> json)
+    {
+        if (!Utf8.IsValid(json))
+            throw ArmErrors.NotJson("it is not UTF-8.");
+        if (json.IndexOf("\\u"u8) < 0)
+            return;
+        var reader = new Utf8JsonReader(json, new JsonReaderOptions { MaxDepth = Json.Strict.MaxDepth });
+        while (reader.Read())
+        {
+            if (reader.ValueIsEscaped && !IsStorable(reader))
+                throw ArmErrors.NotJson($"the text at byte {reader.TokenStartIndex} holds U+0000 or half of a surrogate pair.");
+        }
+    }
+
+    private static bool IsStorable(in Utf8JsonReader reader)
+    {
+        try
+        {
+            return !reader.GetString()!.Contains('\0', StringComparison.Ordinal);
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
         }
     }
 }

@@ -68,6 +68,12 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         if (group is not null && await source.FindResourceAsync(ResourceId.Group(subscription, group).Key, http.RequestAborted) is null)
             throw ArmErrors.ResourceGroupNotFound(group);
         var page = ListQuery.Parse(http.Request.Query, subscription, group, type?.Type.ToString());
+        if (page is null)
+        {
+            await http.Response.WritePageAsync([], nextLink: null, http.RequestAborted);
+            return;
+        }
+
         var rows = await source.ListResourcesAsync(page, http.RequestAborted);
         await http.Response.WritePageAsync(rows, ListQuery.NextLink(http, rows, page.Size), http.RequestAborted);
     }

@@ -73,7 +73,8 @@ internal static class Shape
                     continue;
                 }
 
-                seen.Add(property.Name);
+                if (!seen.Add(property.Name))
+                    faults.Add(Fault(target, "appears twice; names differ in more than case"));
                 if (member.Value.ValueKind is JsonValueKind.Null)
                 {
                     if (property.IsRequired || !property.IsSetNullable)

@@ -243,7 +243,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
         await using var command = Sql.Command(source, $"""
             with marked as (
                 update provisioning_attempts set {column} = now(), heartbeat_at = now(), progress_at = now() where id = $1 and ended_at is null and {column} is null returning operation_id),
-            woken as (update operations o set due_at = now() from marked where o.id = marked.operation_id and o.ended_at is null and o.due_at > now())
+            woken as (update operations o set due_at = least(o.due_at, now()), wakes = o.wakes + 1 from marked where o.id = marked.operation_id and o.ended_at is null)
             select count(*) from marked
             """, attempt.Id);
         if (await command.ExecuteScalarAsync(cancel) is not 1L)
@@ -263,7 +263,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     {
         await using var command = Sql.Command(source, """
             with failed as (update provisioning_attempts set failure = $2::jsonb where id = $1 and failure is null returning operation_id)
-            update operations o set due_at = now() from failed where o.id = failed.operation_id and o.ended_at is null and o.due_at > now()
+            update operations o set due_at = least(o.due_at, now()), wakes = o.wakes + 1 from failed where o.id = failed.operation_id and o.ended_at is null
             """, attempt.Id, Json.Write(failure));
         await command.ExecuteNonQueryAsync(cancel);
         hints.Due();

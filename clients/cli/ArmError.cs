@@ -24,6 +24,9 @@ internal sealed record ArmError(string Code, string Message, string? Target = nu
     public IEnumerable<string> Lines(int depth = 0)
     {
         yield return new string(' ', depth * 2) + (Target is null ? $"{Code}: {Message}" : $"{Code} at {Target}: {Message}");
+        // A single fault is the error itself.
+        if (Details is [var only] && only.Message == Message && only.Target == Target)
+            yield break;
         foreach (var line in Details.SelectMany(detail => detail.Lines(depth + 1)))
             yield return line;
     }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
 using ControlPlane.Contracts.Arm;
 
@@ -101,6 +102,7 @@ public sealed partial record Rack : IResource<Rack, RackStatus>
 /// <summary>Inclusive.</summary>
 public sealed record SlotRange(int First, int Last)
 {
+    [JsonIgnore]
     public int Count => Last - First + 1;
 }
 

@@ -81,17 +81,19 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         where key = $11 and version = $12 returning version, created_at, created_by, created_by_type, modified_at
         """;
 
-    private const string SupersedeActive = """
-        update operations set status = 'Canceled', ended_at = now(), lease_epoch = lease_epoch + 1, error = $2::jsonb
-        where resource_key = $1 and ended_at is null returning id
+    private static readonly string SupersedeActive = $"""
+        with ended as (
+            update operations set status = 'Canceled', ended_at = now(), lease_epoch = lease_epoch + 1, error = $2::jsonb, steps = {OperationSql.ClosedSteps("'Canceled'")}
+            where resource_key = $1 and ended_at is null returning *)
+        {OperationSql.InsertEndActivity("ended")} returning operation_id
         """;
 
     /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
     private const string InsertOperation = """
         insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, parameters, status, started_at, deadline_at, due_at,
-            lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
+            wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
         values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9,
-            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
+            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
         on conflict do nothing
         """;
 
@@ -100,8 +102,10 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         values (now(), $1, $2, $3, $4, $5, $6, $7)
         """;
 
+    /// <summary>Nothing when the resource was not inserted: why not is asked afterwards.</summary>
     private const string UpsertSecret = """
-        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version) values ($1, $2, $3, $4, $5)
+        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version)
+        select $1, $2, $3, $4, $5 where exists (select 1 from resources where key = $1)
         on conflict (resource_key, path) do update set ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key, key_version = excluded.key_version
         """;
 

@@ -1,17 +1,22 @@
+using System.Reflection;
+using System.Text.Json.Nodes;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Simulators;
 using ControlPlane.Tests.Fixtures;
 using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
 
 namespace ControlPlane.Tests.Conformance;
 
 /// <summary>The world of the suite: simulated hardware and cluster, a whole control plane, and a front door without workers where every operation stays in progress.</summary>
 public sealed class ConformanceFixture : IAsyncLifetime
 {
-    public const string Group = "conformance";
+    /// <summary>A resource group that exists on both.</summary>
+    public const string Group = "Conformance";
 
-    private const int Machines = 300;
+    private const int Machines = 1000;
 
     private SimulatedRack? world;
     private ControlPlaneFixture? whole;
@@ -27,9 +32,13 @@ public sealed class ConformanceFixture : IAsyncLifetime
         Samples = new(world.Ready);
         whole = await ControlPlaneFixture.StartAsync();
         frozen = await ControlPlaneFixture.StartFrontDoorAsync();
-        foreach (var plane in new[] { whole, frozen })
-            await plane.Arm.PutAsync($"{ArmHttp.SubscriptionPath}/resourceGroups/{Group}", new System.Text.Json.Nodes.JsonObject { ["location"] = "westeurope" });
+        await MakeGroupAsync(whole, Group);
+        await MakeGroupAsync(frozen, Group);
     }
+
+    /// <summary>A resource group of this name.</summary>
+    internal static async Task MakeGroupAsync(ControlPlaneFixture plane, string name) =>
+        (await plane.Arm.PutAsync($"{ArmHttp.SubscriptionPath}/resourceGroups/{name}", new JsonObject { ["location"] = "westeurope" })).Is(201);
 
     public async ValueTask DisposeAsync()
     {
@@ -42,22 +51,46 @@ public sealed class ConformanceFixture : IAsyncLifetime
     }
 }
 
+/// <summary>One world for the whole suite.</summary>
 [CollectionDefinition(Name)]
 public sealed class ConformanceSuite : ICollectionFixture<ConformanceFixture>
 {
     public const string Name = "Conformance";
 }
 
-/// <summary>The registered types by name, as data of theories.</summary>
-internal static class Registered
+/// <summary>Which registered types a rule is about.</summary>
+public enum Which
 {
-    public static TheoryData<string> Types => [.. ResourceProviders.All.Select(type => type.Type.ToString())];
+    All,
 
     /// <summary>Those whose writes are carried out by an operation.</summary>
-    public static TheoryData<string> AsynchronousTypes => [.. ResourceProviders.All.Where(type => !type.CompletesOnWrite).Select(type => type.Type.ToString())];
+    Asynchronous,
 
     /// <summary>Those that live in a resource group.</summary>
-    public static TheoryData<string> GroupedTypes => [.. ResourceProviders.All.Where(type => type.Type != ResourceType.ResourceGroup).Select(type => type.Type.ToString())];
+    Grouped,
 
-    public static RegisteredType Find(string name) => ResourceProviders.All.Single(type => type.Type.ToString() == name);
+    /// <summary>Those with properties that a client writes.</summary>
+    WithProperties,
+}
+
+/// <summary>Data of a theory: the name of every registered type that the rule is about. Registering a type is enough to be held to it.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+public sealed class EachTypeAttribute(Which which = Which.All) : DataAttribute
+{
+    public Which Which { get; } = which;
+
+    public override bool SupportsDiscoveryEnumeration() => true;
+
+    public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
+        new([.. Names(Which).Select(name => new TheoryDataRow<string>(name))]);
+
+    internal static IEnumerable<string> Names(Which which) => ResourceProviders.All.Where(type => IsMeant(type, which)).Select(type => type.Type.ToString());
+
+    private static bool IsMeant(RegisteredType type, Which which) => which switch
+    {
+        Which.Asynchronous => !type.CompletesOnWrite,
+        Which.Grouped => type.Type != ResourceType.ResourceGroup,
+        Which.WithProperties => Json.Options.GetTypeInfo(type.PropertiesType).Properties.Count > 0,
+        _ => true,
+    };
 }

@@ -12,14 +12,14 @@ internal sealed record Sample
     /// <summary>Properties that a PUT of a new resource may carry; every call gives one that no other resource claims.</summary>
     public required Func<JsonObject> Properties { get; init; }
 
-    /// <summary>A property that must be there and must not be null; null when the type has none.</summary>
-    public string? Required { get; init; }
+    /// <summary>A property that must be there and must not be null.</summary>
+    public string Required { get; init; } = "";
 
-    /// <summary>A property that may change and be left out, with a value other than its default.</summary>
-    public (string Name, JsonNode Value)? Optional { get; init; }
+    /// <summary>Path of a property that may change and be left out, below objects that are always there.</summary>
+    public string Optional { get; init; } = "";
 
-    /// <summary>An object among the properties, to plant unknown members in.</summary>
-    public string? Nested { get; init; }
+    /// <summary>A value of <see cref="Optional"/> that is not its default; always a new node.</summary>
+    public Func<JsonNode> OptionalValue { get; init; } = () => throw new InvalidOperationException("The sample names no optional property.");
 
     /// <summary>The value that must never be read back, as <see cref="Properties"/> sends it.</summary>
     public string? Secret { get; init; }
@@ -47,8 +47,8 @@ internal sealed class Samples(ReadyFile world)
                 ["credentials"] = new JsonObject { ["token"] = world.Cluster.Token },
             },
             Required = "apiServer",
-            Optional = ("caCertificate", world.BmcCaPem + world.Cluster.CaPem),
-            Nested = "credentials",
+            Optional = "caCertificate",
+            OptionalValue = () => world.BmcCaPem + world.Cluster.CaPem,
             Secret = world.Cluster.Token,
         },
         [OsImage.Type] = new()
@@ -61,21 +61,23 @@ internal sealed class Samples(ReadyFile world)
                 ["sizeBytes"] = world.Images[0].SizeBytes,
             },
             Required = "version",
-            Optional = ("knownCves", new JsonArray("CVE-2026-12345")),
+            Optional = "knownCves",
+            OptionalValue = () => new JsonArray("CVE-2026-12345"),
         },
         [BareMetalMachine.Type] = new()
         {
             Properties = () => Machine($"https://127.0.0.1:{NextBmc()}"),
             Required = "bmc",
-            Optional = ("nodeLabels", new JsonObject { ["tier"] = "gold" }),
-            Nested = "bmc",
+            Optional = "nodeLabels",
+            OptionalValue = () => new JsonObject { ["tier"] = "gold" },
             Secret = world.Password,
         },
         [Rack.Type] = new()
         {
             Properties = RackOfOne,
             Required = "slots",
-            Nested = "slots",
+            Optional = "machine.wipePolicy",
+            OptionalValue = () => "Overwrite",
             Secret = world.Password,
         },
     };
@@ -103,7 +105,7 @@ internal sealed class Samples(ReadyFile world)
         };
         if (endpoint is not null)
             bmc["endpoint"] = endpoint;
-        return new() { ["bmc"] = bmc };
+        return new() { ["bmc"] = bmc, ["allowUncertifiedHardware"] = true };
     }
 
     private int NextBmc()

@@ -3,6 +3,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using Xunit;
 
 namespace ControlPlane.Tests.Fixtures;
 
@@ -102,6 +103,24 @@ internal sealed record ArmAnswer
     public string? ProvisioningState => Json.GetProperty("properties").GetProperty("provisioningState").GetString();
 
     public string? ErrorCode => Text.Length == 0 || !Json.TryGetProperty("error", out var error) ? null : error.GetProperty("code").GetString();
+
+    /// <summary>Fails with the whole answer unless it has this status, and this error code when one is given.</summary>
+    public ArmAnswer Is(int status, string? errorCode = null)
+    {
+        Assert.True(Status == status && (errorCode is null || ErrorCode == errorCode), $"Expected {status} {errorCode}: {this}");
+        return this;
+    }
+
+    /// <summary>The JSON paths that the error blames, its own and those of its details.</summary>
+    public IReadOnlyList<string?> Targets
+    {
+        get
+        {
+            var error = Json.GetProperty("error");
+            var details = error.TryGetProperty("details", out var given) ? given.EnumerateArray().ToArray() : [];
+            return [.. details.Prepend(error).Select(fault => fault.TryGetProperty("target", out var target) ? target.GetString() : null).Distinct(StringComparer.Ordinal)];
+        }
+    }
 
     public string? Header(string name) => Headers.GetValueOrDefault(name);
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
+using System.Security.Cryptography;
 using ControlPlane.Api.Arm;
 using ControlPlane.Defaults;
 using ControlPlane.Host;
@@ -24,6 +25,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
     public const string ClientSecret = "correct horse battery staple";
     public const string Subscription = "11111111-2222-3333-4444-555555555555";
 
+    private readonly DirectoryInfo artifacts = Directory.CreateTempSubdirectory("artifacts-");
     private TestDatabase? database;
     private WebApplication? app;
     private ArmHttp? arm;
@@ -58,6 +60,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
 
         if (database is not null)
             await database.DisposeAsync();
+        artifacts.Delete(recursive: true);
     }
 
     private static async Task<ControlPlaneFixture> StartAsync(Func<WebApplicationBuilder, WebApplication> compose, (string Name, string Value)[] settings)
@@ -73,7 +76,9 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         Endpoint = new Uri($"https://127.0.0.1:{FreePort()}");
         var builder = WebApplication.CreateBuilder();
         builder.Logging.ClearProviders();
-        builder.Configuration.AddInMemoryCollection(Defaults(database, Endpoint));
+        foreach (var file in new[] { "boot.efi", "boot.iso" })
+            await File.WriteAllBytesAsync(Path.Combine(artifacts.FullName, file), RandomNumberGenerator.GetBytes(64 * 1024));
+        builder.Configuration.AddInMemoryCollection(Defaults(database, Endpoint, artifacts.FullName));
         builder.Configuration.AddInMemoryCollection(settings);
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Endpoint.Port, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         app = compose(builder);
@@ -94,7 +99,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         return door;
     }
 
-    private static Dictionary<string, string?> Defaults(TestDatabase database, Uri endpoint) => new(StringComparer.Ordinal)
+    private static Dictionary<string, string?> Defaults(TestDatabase database, Uri endpoint, string artifacts) => new(StringComparer.Ordinal)
     {
         ["ConnectionStrings:postgres"] = database.ConnectionString,
         ["Encryption:KeyFile"] = database.KeyFile,
@@ -106,6 +111,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         ["Locations:1"] = "westus",
         ["BareMetal:ManagementNetworks:0"] = "127.0.0.0/8",
         ["Provisioning:PublicUri"] = endpoint.GetLeftPart(UriPartial.Authority),
+        ["Provisioning:ArtifactsPath"] = artifacts,
         ["Operations:Lease"] = "00:00:05",
         ["Operations:Sweep"] = "00:00:00.2",
     };

@@ -1,15 +1,19 @@
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using Npgsql;
 using NpgsqlTypes;
 
 namespace ControlPlane.Worker.Arm;
 
+/// <summary>An operation as it was when this worker took it, and what time it was then by the database's clock.</summary>
+internal sealed record Claim(OperationRow Operation, DateTimeOffset At);
+
 /// <summary>How a worker takes and keeps operations: always by the database's clock.</summary>
 internal sealed class OperationClaims(NpgsqlDataSource source)
 {
     /// <summary>Takes up to <paramref name="count"/> operations that are due and that nobody holds; each claim raises the fencing epoch.</summary>
-    public async Task<IReadOnlyList<OperationRow>> ClaimAsync(string owner, int count, TimeSpan lease, CancellationToken stop)
+    public async Task<IReadOnlyList<Claim>> ClaimAsync(string owner, int count, TimeSpan lease, CancellationToken stop)
     {
         await using var command = source.CreateCommand("""
             with due as (
@@ -18,23 +22,23 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
             update operations o set lease_owner = $2, lease_epoch = o.lease_epoch + 1, lease_until = now() + $3, status = 'Running'
             from due where o.id = due.id
             returning o.id, o.resource_key, o.resource_id, o.resource_type, o.subscription, o.location, o.request, o.parameters, o.started_at, o.deadline_at, o.cancel_requested_at,
-                o.lease_epoch, o.next_step, o.step_count, o.step_started_at, o.attempts, o.percent, o.steps, o.memory, o.principal, o.correlation_id, o.trace_parent
+                o.lease_epoch, o.next_step, o.step_count, o.step_started_at, o.attempts, o.percent, o.steps, o.memory, o.principal, o.correlation_id, o.trace_parent, now(), o.wakes
             """);
         command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = count }, new() { Value = owner }, new() { Value = lease } });
-        var claimed = new List<OperationRow>();
+        var claimed = new List<Claim>();
         await using var row = await command.ExecuteReaderAsync(stop);
         while (await row.ReadAsync(stop))
-            claimed.Add(Read(row));
+            claimed.Add(new(Read(row), row.GetFieldValue<DateTimeOffset>(22)));
         return claimed;
     }
 
-    /// <summary>Extends what is still held; operations missing from the answer are lost. The value says whether a cancel was asked for or the deadline has passed.</summary>
-    public async Task<IReadOnlyDictionary<Guid, bool>> RenewAsync(IReadOnlyList<Lease> held, TimeSpan lease, CancellationToken stop)
+    /// <summary>Extends what is still held; operations missing from the answer are lost.</summary>
+    public async Task<IReadOnlyDictionary<Guid, LeaseStanding>> RenewAsync(IReadOnlyList<Lease> held, TimeSpan lease, CancellationToken stop)
     {
         await using var command = source.CreateCommand("""
             update operations o set lease_until = now() + $3 from unnest($1, $2) as mine(id, epoch)
             where o.id = mine.id and o.lease_epoch = mine.epoch and o.ended_at is null
-            returning o.id, o.cancel_requested_at is not null or o.deadline_at < now()
+            returning o.id, o.cancel_requested_at is not null, o.deadline_at <= now()
             """);
         command.Parameters.AddRange(new NpgsqlParameter[]
         {
@@ -42,10 +46,10 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
             new() { Value = held.Select(l => l.Epoch).ToArray(), NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint },
             new() { Value = lease },
         });
-        var renewed = new Dictionary<Guid, bool>();
+        var renewed = new Dictionary<Guid, LeaseStanding>();
         await using var reader = await command.ExecuteReaderAsync(stop);
         while (await reader.ReadAsync(stop))
-            renewed[reader.GetGuid(0)] = reader.GetBoolean(1);
+            renewed[reader.GetGuid(0)] = reader.GetBoolean(2) ? LeaseStanding.DeadlinePassed : reader.GetBoolean(1) ? LeaseStanding.CancelRequested : LeaseStanding.Held;
         return renewed;
     }
 
@@ -56,12 +60,59 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
         return await command.ExecuteScalarAsync(stop) as TimeSpan?;
     }
 
+    /// <summary>Gives an operation back whose run broke off in a way that could not be noted; the answer is how often that happened to its step, null when it is not held any more.</summary>
+    public async Task<int?> GiveBackAsync(OperationRow operation, TimeSpan backOff, CancellationToken stop)
+    {
+        await using var command = Sql.Command(source, """
+            update operations set attempts = attempts + 1, lease_until = null, due_at = now() + $3 where id = $1 and lease_epoch = $2 and ended_at is null returning attempts
+            """, operation.Id, operation.LeaseEpoch, backOff);
+        return await command.ExecuteScalarAsync(stop) as int?;
+    }
+
+    /// <summary>
+    /// Ends an operation that cannot be run at all, so that nothing is stuck for ever: operation, resource and activity together, under the fence. What its
+    /// <see cref="Operation{T,TStatus}.OnEndAsync"/> would have given back stays taken.
+    /// </summary>
+    public async Task EndAsync(OperationRow operation, ProvisioningState end, ErrorBody error, CancellationToken stop)
+    {
+        await using var command = Sql.Command(source, $$"""
+            with ended as (
+                update operations set status = $3, ended_at = now(), lease_until = null, error = $4::jsonb, memory = '{}', steps = {{OperationSql.ClosedSteps("$3")}}
+                where id = $1 and lease_epoch = $2 and ended_at is null
+                returning *),
+            moved as (update resources set state = $3, version = version + 1 where key = (select resource_key from ended))
+            {{OperationSql.InsertEndActivity("ended")}}
+            """, operation.Id, operation.LeaseEpoch, end.ToString(), Json.Write(error));
+        await command.ExecuteNonQueryAsync(stop);
+    }
+
+    /// <summary>
+    /// The step that a deletion overtook is over, before its lease: the deletion need not wait any longer. Does nothing unless the operation was superseded while this
+    /// claim was the last.
+    /// </summary>
+    public async Task MakeWayAsync(OperationRow operation, CancellationToken stop)
+    {
+        await using var command = Sql.Command(source, """
+            update operations next set due_at = least(next.due_at, now()) from operations mine
+            where mine.id = $1 and mine.lease_epoch = $2 + 1 and mine.ended_at is not null
+                and next.resource_key = mine.resource_key and next.started_at = mine.ended_at and next.ended_at is null
+            """, operation.Id, operation.LeaseEpoch);
+        await command.ExecuteNonQueryAsync(stop);
+    }
+
     /// <summary>Forgets operations that ended longer than <paramref name="retention"/> ago.</summary>
     public async Task<int> ForgetAsync(TimeSpan retention, CancellationToken stop)
     {
-        await using var command = source.CreateCommand("delete from operations where id in (select id from operations where ended_at < now() - $1 limit 1000)");
-        command.Parameters.Add(new() { Value = retention });
-        return await command.ExecuteNonQueryAsync(stop);
+        var forgotten = 0;
+        while (true)
+        {
+            await using var command = source.CreateCommand("delete from operations where id in (select id from operations where ended_at < now() - $1 limit 1000)");
+            command.Parameters.Add(new() { Value = retention });
+            var some = await command.ExecuteNonQueryAsync(stop);
+            forgotten += some;
+            if (some < 1000)
+                return forgotten;
+        }
     }
 
     private static OperationRow Read(NpgsqlDataReader row) => new()
@@ -89,5 +140,6 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
         CorrelationId = row.GetString(20),
         TraceParent = row.IsDBNull(21) ? null : row.GetString(21),
         Status = ProvisioningState.Running,
+        Wakes = row.GetInt64(23),
     };
 }

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -37,7 +38,7 @@ internal sealed partial class OperationPump(
     public void Wake(Guid? interrupted)
     {
         if (interrupted is { } operation && held.ContainsKey(operation))
-            _ = RenewAsync(CancellationToken.None);
+            _ = RenewNowAsync();
         Wake();
     }
 
@@ -58,7 +59,7 @@ internal sealed partial class OperationPump(
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         var renewing = EveryAsync(options.Value.Lease / 4, RenewAsync, stoppingToken);
-        var forgetting = EveryAsync(TimeSpan.FromMinutes(5), async stop => await claims.ForgetAsync(options.Value.Retention, stop), stoppingToken);
+        var forgetting = EveryAsync(TimeSpan.FromMinutes(5), async stop => await claims.ForgetAsync(options.Value.Retention, stop), stoppingToken, atOnce: true);
         var running = new ConcurrentDictionary<Task, byte>();
         while (!stoppingToken.IsCancellationRequested)
         {
@@ -96,10 +97,10 @@ internal sealed partial class OperationPump(
             return next < TimeSpan.FromMilliseconds(5) ? TimeSpan.FromMilliseconds(5) : next < options.Value.Sweep ? next : options.Value.Sweep;
         }
 
-        var resources = (await source.FindResourcesAsync([.. claimed.Select(o => o.ResourceKey)], stop)).ToDictionary(r => r.Key, StringComparer.Ordinal);
-        foreach (var operation in claimed)
+        var resources = (await source.FindResourcesAsync([.. claimed.Select(claim => claim.Operation.ResourceKey)], stop)).ToDictionary(r => r.Key, StringComparer.Ordinal);
+        foreach (var (operation, at) in claimed)
         {
-            var lease = new Lease(operation.Id, operation.LeaseEpoch, clock, options.Value.Lease, before);
+            var lease = new Lease(operation.Id, operation.LeaseEpoch, at, clock, options.Value.Lease, before);
             held[operation.Id] = lease;
             var task = Task.Run(() => RunAsync(operation, resources.GetValueOrDefault(operation.ResourceKey), lease, stop), CancellationToken.None);
             running[task] = 0;
@@ -120,21 +121,70 @@ internal sealed partial class OperationPump(
             if (resource is null || registry.Find(operation.ResourceType, operation.Request) is not { } runnerType)
             {
                 LogUnknown(operation.ResourceType, operation.Request, operation.Id);
+                await EndUnknownAsync(operation, lease);
                 return;
             }
 
             await using var scope = services.CreateAsyncScope();
             await ((OperationRunner)scope.ServiceProvider.GetRequiredService(runnerType)).RunAsync(operation, resource, lease, stop);
         }
+        catch (LeaseLostException)
+        {
+            LogLost(operation.Id, operation.ResourceId);
+            await QuietlyAsync(() => claims.MakeWayAsync(operation, CancellationToken.None), operation.Id);
+        }
         catch (Exception failure)
         {
-            // Nothing was saved: the lease runs out and the step runs again.
             LogRunFailed(failure, operation.Id);
+            // While the database is away nothing is wrong with the operation: its lease runs out and the step runs again.
+            if (failure is not NpgsqlException { IsTransient: true })
+                await QuietlyAsync(() => GiveBackAsync(operation), operation.Id);
         }
         finally
         {
             held.TryRemove(new(operation.Id, lease));
             lease.Dispose();
+        }
+    }
+
+    /// <summary>A run that broke off, such as one whose results cannot be stored, is tried again a few times and then failed.</summary>
+    private async Task GiveBackAsync(OperationRow operation)
+    {
+        var attempts = await claims.GiveBackAsync(operation, OperationRunner.BackOff(operation.Attempts + 1), CancellationToken.None);
+        if (attempts >= OperationRunner.MaxAttempts)
+            await claims.EndAsync(operation, ProvisioningState.Failed, OperationRunner.InternalError($"The operation broke off {attempts} times"), CancellationToken.None);
+    }
+
+    /// <summary>A newer worker may know how to carry it out, until it is canceled or its time is up.</summary>
+    private async Task EndUnknownAsync(OperationRow operation, Lease lease)
+    {
+        if (operation.DeadlineAt <= lease.Now)
+            await claims.EndAsync(operation, ProvisioningState.Failed, new("OperationTimedOut", $"No worker could carry out {operation.Request} of {operation.ResourceType} until {operation.DeadlineAt:O}."), CancellationToken.None);
+        else if (operation.CancelRequestedAt is not null)
+            await claims.EndAsync(operation, ProvisioningState.Canceled, OperationRunner.Canceled, CancellationToken.None);
+    }
+
+    private async Task QuietlyAsync(Func<Task> act, Guid operation)
+    {
+        try
+        {
+            await act();
+        }
+        catch (Exception failure)
+        {
+            LogRunFailed(failure, operation);
+        }
+    }
+
+    private async Task RenewNowAsync()
+    {
+        try
+        {
+            await RenewAsync(CancellationToken.None);
+        }
+        catch (Exception failure)
+        {
+            LogClaimFailed(failure);
         }
     }
 
@@ -149,12 +199,12 @@ internal sealed partial class OperationPump(
         {
             try
             {
-                if (!renewed.TryGetValue(lease.Operation, out var cancel))
+                if (!renewed.TryGetValue(lease.Operation, out var standing))
                     lease.Lose();
-                else if (cancel)
-                    lease.Cancel();
-                else
+                else if (standing is LeaseStanding.Held)
                     lease.Renewed(before);
+                else
+                    lease.Interrupt(standing);
             }
             catch (ObjectDisposedException)
             {
@@ -163,14 +213,16 @@ internal sealed partial class OperationPump(
         }
     }
 
-    private async Task EveryAsync(TimeSpan period, Func<CancellationToken, Task> act, CancellationToken stop)
+    private async Task EveryAsync(TimeSpan period, Func<CancellationToken, Task> act, CancellationToken stop, bool atOnce = false)
     {
         using var timer = new PeriodicTimer(period, clock);
         while (!stop.IsCancellationRequested)
         {
             try
             {
-                await timer.WaitForNextTickAsync(stop);
+                if (!atOnce)
+                    await timer.WaitForNextTickAsync(stop);
+                atOnce = false;
                 await act(stop);
             }
             catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -187,8 +239,11 @@ internal sealed partial class OperationPump(
     [LoggerMessage(LogLevel.Warning, "Looking for due operations failed; looking again")]
     private partial void LogClaimFailed(Exception failure);
 
-    [LoggerMessage(LogLevel.Error, "Operation {Operation} stopped half-way; its step runs again when the lease has run out")]
+    [LoggerMessage(LogLevel.Error, "Operation {Operation} stopped half-way; its step runs again")]
     private partial void LogRunFailed(Exception failure, Guid operation);
+
+    [LoggerMessage(LogLevel.Warning, "Operation {Operation} of {ResourceId} is not held any more; nothing more is written by this worker")]
+    private partial void LogLost(Guid operation, string resourceId);
 
     [LoggerMessage(LogLevel.Error, "Nothing here carries out {Request} of {ResourceType} (operation {Operation}); a newer worker may")]
     private partial void LogUnknown(string resourceType, string request, Guid operation);

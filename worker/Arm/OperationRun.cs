@@ -11,15 +11,23 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
 {
     private readonly IReadOnlyList<Step<T, TStatus>> steps = definition.Steps;
     private readonly List<StepState> history = [.. Json.Read<StepState[]>(operation.Steps)];
-    private readonly string storedStatus = resource.Status;
+    private bool cancelRequested = operation.CancelRequestedAt is not null;
+
+    private DateTimeOffset Now => context.Lease.Now;
 
     public async Task AdvanceAsync(Lease lease, CancellationToken stop)
     {
         operation.StepCount = steps.Count;
         while (operation.NextStep < steps.Count)
         {
-            if (await EndedByOthersAsync(lease, stop))
+            if (await EndedByOthersAsync(lease))
                 return;
+            if (stop.IsCancellationRequested)
+            {
+                await SaveAsync(TimeSpan.Zero);
+                return;
+            }
+
             var step = steps[operation.NextStep];
             Begin(step);
             StepResult result;
@@ -33,18 +41,19 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
             catch (Exception) when (stop.IsCancellationRequested)
             {
                 // The process is stopping: the step runs again elsewhere, at once.
-                await SaveAsync(TimeSpan.Zero, CancellationToken.None);
+                context.DropAlso();
+                await SaveAsync(TimeSpan.Zero);
                 return;
             }
             catch (Exception) when (lease.Lost.IsCancellationRequested)
             {
-                if (!await EndedByOthersAsync(lease, stop))
+                if (!await EndedByOthersAsync(lease))
                     throw new LeaseLostException(operation.Id);
                 return;
             }
             catch (OperationFailedException failure)
             {
-                await EndAsync(ProvisioningState.Failed, failure.Error, stop);
+                await EndAsync(ProvisioningState.Failed, failure.Error);
                 return;
             }
             catch (LeaseLostException)
@@ -57,37 +66,38 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
                 var patience = (failure as TransientStepException)?.Patience ?? TimeSpan.Zero;
                 if (++operation.Attempts >= OperationRunner.MaxAttempts && context.InStepFor >= patience)
                 {
-                    await EndAsync(ProvisioningState.Failed, Exhausted(step.Name, failure), stop);
+                    await EndAsync(ProvisioningState.Failed, Exhausted(step.Name, failure));
                     return;
                 }
 
                 context.Message = failure is TransientStepException ? $"{failure.Message} Trying again." : "An internal error occurred. Trying again.";
-                await SaveAsync(BackOff(operation.Attempts), stop);
+                context.DropAlso();
+                await SaveAsync(OperationRunner.BackOff(operation.Attempts));
                 return;
             }
 
             if (result.Wait is { } wait)
             {
                 operation.Attempts = 0;
-                await SaveAsync(wait, stop);
+                await SaveAsync(wait);
                 return;
             }
 
             Finish(result);
             if (operation.NextStep < steps.Count)
-                await SaveAsync(wait: null, stop);
+                await SaveAsync(wait: null);
         }
 
-        await EndAsync(ProvisioningState.Succeeded, error: null, stop);
+        await EndAsync(ProvisioningState.Succeeded, error: null);
     }
 
-    /// <summary>Cancel and deadline are looked at before every step.</summary>
-    private async Task<bool> EndedByOthersAsync(Lease lease, CancellationToken stop)
+    /// <summary>Cancel and deadline are looked at before every step, by the database's clock.</summary>
+    private async Task<bool> EndedByOthersAsync(Lease lease)
     {
-        if (operation.DeadlineAt < tools.Clock.GetUtcNow())
-            await EndAsync(ProvisioningState.Failed, new("OperationTimedOut", $"The operation took longer than its limit, which ended at {operation.DeadlineAt:O}; its last step was {history.LastOrDefault()?.StepName}."), stop);
-        else if (operation.CancelRequestedAt is not null || lease.CancelRequested)
-            await EndAsync(ProvisioningState.Canceled, new("OperationCanceled", "The operation was canceled on request."), stop);
+        if (lease.Standing is LeaseStanding.DeadlinePassed || operation.DeadlineAt <= Now)
+            await EndAsync(ProvisioningState.Failed, new("OperationTimedOut", $"The operation took longer than its limit, which ended at {operation.DeadlineAt:O}; its last step was {history.LastOrDefault()?.StepName}."));
+        else if (cancelRequested || lease.Standing is LeaseStanding.CancelRequested)
+            await EndAsync(ProvisioningState.Canceled, OperationRunner.Canceled);
         else
             return false;
         return true;
@@ -95,7 +105,7 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
 
     private void Begin(Step<T, TStatus> step)
     {
-        var now = tools.Clock.GetUtcNow();
+        var now = Now;
         operation.StepStartedAt ??= now;
         if (history.Count == 0 || history[^1].EndTime is not null)
             history.Add(new() { StepName = step.Name, Status = "Running", StartTime = now });
@@ -119,11 +129,14 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
     private void CloseStep(string status, string? message)
     {
         if (history.Count > 0 && history[^1].EndTime is null)
-            history[^1] = history[^1] with { Status = status, EndTime = tools.Clock.GetUtcNow(), Message = message };
+            history[^1] = history[^1] with { Status = status, EndTime = Now, Message = message };
     }
 
-    /// <summary>Cursor, memory and status in one fenced transaction; with a wait, the lease is given back.</summary>
-    private Task SaveAsync(TimeSpan? wait, CancellationToken stop)
+    /// <summary>
+    /// Cursor, memory and status in one fenced transaction; with a wait, the lease is given back. A process that stops finishes what it writes: it is little, and
+    /// others need not wait for the lease then.
+    /// </summary>
+    private Task SaveAsync(TimeSpan? wait)
     {
         if (history.Count > 0 && history[^1].EndTime is null && context.Message is { } message)
             history[^1] = history[^1] with { Message = message };
@@ -131,22 +144,22 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
         return FencedTransaction.RunAsync(tools.Source, operation, async (transaction, token) =>
         {
             await context.RunAlsoAsync(transaction, token);
-            await transaction.ExecuteAsync("""
+            cancelRequested |= await transaction.ScalarAsync<bool>("""
                 update operations set next_step = $2, step_count = $3, step_started_at = $4, attempts = $5, percent = greatest(percent, $6), steps = $7::jsonb, memory = $8::jsonb,
-                    due_at = case when $9::interval is null then due_at when cancel_requested_at is not null then now() else least(now() + $9::interval, greatest(deadline_at, now())) end,
+                    due_at = case when $9::interval is null then due_at when cancel_requested_at is not null or wakes <> $10 then now() else least(now() + $9::interval, greatest(deadline_at, now())) end,
                     lease_until = case when $9::interval is null then lease_until else null end
-                where id = $1
+                where id = $1 returning cancel_requested_at is not null
                 """, token, operation.Id, operation.NextStep, operation.StepCount, operation.StepStartedAt is { } since ? since : NpgsqlDbType.TimestampTz, operation.Attempts, operation.Percent,
-                Json.Write(history), context.Memory, wait is { } time ? time : NpgsqlDbType.Interval);
+                Json.Write(history), context.Memory, wait is { } time ? time : NpgsqlDbType.Interval, operation.Wakes);
             await SaveStatusAsync(transaction, Status(ProvisioningState.Running, null, null), token);
-        }, stop);
+        }, CancellationToken.None);
     }
 
     /// <summary>Operation, resource, usage and activity end together.</summary>
-    private Task EndAsync(ProvisioningState end, ErrorBody? error, CancellationToken stop)
+    private async Task EndAsync(ProvisioningState end, ErrorBody? error)
     {
         CloseStep(end is ProvisioningState.Succeeded ? "Succeeded" : end.ToString(), error?.Message ?? context.Message);
-        return FencedTransaction.RunAsync(tools.Source, operation, async (transaction, token) =>
+        await FencedTransaction.RunAsync(tools.Source, operation, async (transaction, token) =>
         {
             if (end is ProvisioningState.Succeeded)
                 await context.RunAlsoAsync(transaction, token);
@@ -156,14 +169,14 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
                     steps = $5::jsonb, memory = '{}', error = $6::jsonb
                 where id = $1
                 """, token, operation.Id, end.ToString(), operation.NextStep, operation.StepCount, Json.Write(history), error is null ? null : Json.Write(error));
-            await SaveStatusAsync(transaction, Status(end, tools.Clock.GetUtcNow(), error), token, end);
+            await SaveStatusAsync(transaction, Status(end, Now, error), token, end);
             await transaction.ExecuteAsync("""
                 insert into activities (at, subscription, resource_id, action, status, principal, correlation_id, operation_id) values (now(), $1, $2, $3, $4, $5, $6, $7)
                 """, token, operation.Subscription, operation.ResourceId, $"{operation.ResourceType}/{(operation.Request == "put" ? "write" : operation.Request)}", end.ToString(),
                 operation.Principal, operation.CorrelationId, operation.Id);
-            tools.Metrics.Ended(operation, end, tools.Clock.GetUtcNow());
-            tools.LogEnded(operation.Request, operation.ResourceId, end, error?.Code);
-        }, stop);
+        }, CancellationToken.None);
+        tools.Metrics.Ended(operation, end, Now);
+        tools.LogEnded(operation.Request, operation.ResourceId, end, error?.Code);
     }
 
     private string Status(ProvisioningState state, DateTimeOffset? endedAt, ErrorBody? error)
@@ -184,15 +197,14 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
         {
             await transaction.ExecuteAsync("update resources set status = $2::jsonb, state = $3, version = version + 1 where key = $1", stop, resource.Key, status, state.ToString());
         }
-        else if (status != storedStatus)
+        else
         {
-            await transaction.ExecuteAsync("update resources set status = $2::jsonb, version = version + 1 where key = $1", stop, resource.Key, status);
+            // The version is the ETag: it must not move while nothing does.
+            await transaction.ExecuteAsync("update resources set status = $2::jsonb, version = version + 1 where key = $1 and status <> $2::jsonb", stop, resource.Key, status);
         }
     }
 
     private static ErrorBody Exhausted(string step, Exception failure) => failure is TransientStepException transient
         ? new(transient.Code, $"{step} was tried again and again: {transient.Message}")
-        : new("InternalServerError", $"{step} failed {OperationRunner.MaxAttempts} times on our side; the operation's id finds the reason in the logs.");
-
-    private static TimeSpan BackOff(int attempts) => TimeSpan.FromMilliseconds(Math.Min(10_000, 250 * (1 << Math.Min(attempts, 6))));
+        : OperationRunner.InternalError($"{step} failed {OperationRunner.MaxAttempts} times");
 }

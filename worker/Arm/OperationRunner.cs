@@ -11,6 +11,13 @@ internal abstract class OperationRunner
 {
     public const int MaxAttempts = 5;
 
+    public static ErrorBody Canceled { get; } = new("OperationCanceled", "The operation was canceled on request.");
+
+    public static ErrorBody InternalError(string what) => new("InternalServerError", $"{what} on our side; the operation's id finds the reason in the logs.");
+
+    /// <summary>0.5 s, 1 s, 2 s and so on, at most 10 s.</summary>
+    public static TimeSpan BackOff(int attempts) => TimeSpan.FromMilliseconds(Math.Min(10_000, 250 * (1 << Math.Min(attempts, 6))));
+
     public abstract Task RunAsync(OperationRow operation, ResourceRow resource, Lease lease, CancellationToken stop);
 }
 
@@ -24,14 +31,7 @@ internal sealed class OperationRunner<T, TStatus, TOperation>(TOperation definit
         using var story = OperationTools.Traces.StartActivity($"{operation.ResourceType}/{operation.Request}", ActivityKind.Consumer, operation.TraceParent);
         story?.SetTag("operation.id", operation.Id).SetTag("resource.id", operation.ResourceId);
         var context = new StepContext<T, TStatus>(operation, resource, lease, tools.Source, secrets, tools.Clock);
-        try
-        {
-            await new OperationRun<T, TStatus>(definition, operation, resource, context, tools).AdvanceAsync(lease, stop);
-        }
-        catch (LeaseLostException)
-        {
-            tools.LogLost(operation.Id, operation.ResourceId);
-        }
+        await new OperationRun<T, TStatus>(definition, operation, resource, context, tools).AdvanceAsync(lease, stop);
     }
 }
 
@@ -48,7 +48,4 @@ internal sealed partial class OperationTools(NpgsqlDataSource source, TimeProvid
 
     [LoggerMessage(LogLevel.Warning, "{Step} of {ResourceId} failed, attempt {Attempt}")]
     public partial void LogStepFailed(Exception failure, string step, string resourceId, int attempt);
-
-    [LoggerMessage(LogLevel.Warning, "Operation {Operation} of {ResourceId} is held by another worker now; nothing more is written by this one")]
-    public partial void LogLost(Guid operation, string resourceId);
 }

@@ -16,18 +16,20 @@ internal sealed class DeleteResourceGroup(Acceptor acceptor, NpgsqlDataSource so
         if (left.Count == 0)
             return StepResult.Done;
 
-        var started = 0;
-        foreach (var resource in left.Where(resource => resource.State is not ProvisioningState.Deleting))
+        var (started, blocked) = (0, new List<ErrorBody>());
+        foreach (var resource in left.Where(resource => resource.State is not ProvisioningState.Deleting && resource.ManagedBy is null))
         {
             // What others refer to goes after them; what another resource made goes with it.
-            if (resource.ManagedBy is null && await source.FindReferrerAsync(resource, stop) is null && await StartDeleteAsync(context, resource, stop))
+            if (await source.FindReferrerAsync(resource, stop) is { } referrer)
+                blocked.Add(new("InUse", $"'{resource.Id}' is used by '{referrer}'.", resource.Id));
+            else if (await StartDeleteAsync(context, resource, stop))
                 started++;
         }
 
         var failed = left.Where(resource => resource.State is ProvisioningState.Failed or ProvisioningState.Canceled && context.Recall<bool>(resource.Key)).ToList();
-        if (started == 0 && failed.Count > 0 && left.All(resource => resource.State is not ProvisioningState.Deleting))
-            throw new OperationFailedException("ResourceGroupDeletionFailed", $"{failed.Count} resources of the group could not be deleted; see details.",
-                [.. failed.Select(resource => new ErrorBody("DeletionFailed", $"'{resource.Id}' could not be deleted; its last operation says why.", resource.Id))]);
+        if (started == 0 && failed.Count + blocked.Count > 0 && left.All(resource => resource.State.IsTerminal()))
+            throw new OperationFailedException("ResourceGroupDeletionFailed", $"{failed.Count + blocked.Count} resources of the group could not be deleted; see details.",
+                [.. failed.Select(resource => new ErrorBody("DeletionFailed", $"'{resource.Id}' could not be deleted; its last operation says why.", resource.Id)), .. blocked]);
         context.Message = $"{left.Count} resources left.";
         return StepResult.WaitFor(TimeSpan.FromMilliseconds(500));
     }

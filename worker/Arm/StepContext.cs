@@ -26,8 +26,8 @@ internal sealed class StepContext<T, TStatus>(OperationRow operation, ResourceRo
     public TimeProvider Clock { get; } = clock;
     public Lease Lease { get; } = lease;
 
-    /// <summary>How long the current step has been going on, over all its runs.</summary>
-    public TimeSpan InStepFor => Operation.StepStartedAt is { } since ? Clock.GetUtcNow() - since : TimeSpan.Zero;
+    /// <summary>How long the current step has been going on, over all its runs, whichever workers made them.</summary>
+    public TimeSpan InStepFor => Operation.StepStartedAt is { } since ? Lease.Now - since : TimeSpan.Zero;
 
     /// <summary>The same for every run of the same step of the same operation: sent with every call that changes the outside world.</summary>
     public string IdempotencyKey => $"{Operation.Id}/{Operation.NextStep}";
@@ -50,6 +50,9 @@ internal sealed class StepContext<T, TStatus>(OperationRow operation, ResourceRo
 
     /// <summary>Adds work to the transaction that saves this step.</summary>
     public void Also(Func<FencedTransaction, CancellationToken, Task> work) => also.Add(work);
+
+    /// <summary>Forgets what was added by a run that failed.</summary>
+    public void DropAlso() => also.Clear();
 
     public async Task RunAlsoAsync(FencedTransaction transaction, CancellationToken stop)
     {

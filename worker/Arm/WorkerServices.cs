@@ -8,6 +8,13 @@ namespace ControlPlane.Worker.Arm;
 
 internal static class WorkerServices
 {
+    /// <summary>Every worker has a queue of its own, gone with it: all that have room look at once, and whoever holds an interrupted operation hears of it.</summary>
+    public static void AddHints(this IBusRegistrationConfigurator bus) => bus.AddConsumer<OperationDueConsumer>().Endpoint(endpoint =>
+    {
+        endpoint.InstanceId = $"-{Guid.NewGuid():N}";
+        endpoint.Temporary = true;
+    });
+
     /// <summary>The engine: every operation of this assembly, the pump that runs them, and what they share.</summary>
     public static IServiceCollection AddOperations(this IServiceCollection services, IConfiguration configuration)
     {
