@@ -185,15 +185,20 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         AcceptOutcome.Accepted accepted;
         await using (var reader = await batch.ExecuteReaderAsync(cancel))
         {
+            Guid? superseded = null;
+            if (write.Supersede)
+            {
+                superseded = await reader.ReadAsync(cancel) ? reader.GetGuid(0) : null;
+                await reader.NextResultAsync(cancel);
+            }
+
             if (!await reader.ReadAsync(cancel))
             {
                 await reader.DisposeAsync();
                 return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
             }
 
-            accepted = Read(reader);
-            if (write.Supersede && await reader.NextResultAsync(cancel) && await reader.ReadAsync(cancel))
-                accepted = accepted with { Superseded = reader.GetGuid(0) };
+            accepted = Read(reader) with { Superseded = superseded };
         }
 
         return write.Operation is not null && OperationInserted(batch, write) is false
@@ -203,9 +208,12 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
     private NpgsqlBatch Batch(NpgsqlConnection connection, AcceptedWrite write, NpgsqlBatchCommand resource, string insertOperation)
     {
-        var batch = new NpgsqlBatch(connection) { BatchCommands = { resource } };
+        var batch = new NpgsqlBatch(connection);
+
+        // The operation first, then its resource: the order in which its worker locks them, so that the two never wait for each other.
         if (write.Supersede)
             batch.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
+        batch.BatchCommands.Add(resource);
         if (write.Operation is { } operation)
             batch.BatchCommands.Add(OperationCommand(insertOperation, write, operation));
         foreach (var (path, secret) in write.Secrets)
