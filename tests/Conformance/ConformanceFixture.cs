@@ -16,7 +16,7 @@ public sealed class ConformanceFixture : IAsyncLifetime
     /// <summary>A resource group that exists on both.</summary>
     public const string Group = "Conformance";
 
-    private const int Machines = 1000;
+    private const int Machines = 100;
 
     private SimulatedRack? world;
     private ControlPlaneFixture? whole;

@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Xunit;
 
 namespace ControlPlane.Tests.Fixtures;
@@ -44,6 +45,14 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
     /// <summary>The whole host; what is not given is as the fixture has it.</summary>
     internal static Task<ControlPlaneFixture> StartAsync(params (string Name, string Value)[] settings) => StartAsync(HostComposition.Build, settings);
 
+    /// <summary>The whole host, which reaches PostgreSQL through a relay that can be cut.</summary>
+    internal static async Task<ControlPlaneFixture> StartAsync(TcpRelay postgres)
+    {
+        var plane = new ControlPlaneFixture();
+        await plane.BootAsync(HostComposition.Build, [], postgres);
+        return plane;
+    }
+
     /// <summary>A front door without any worker: what it accepts stays accepted, so that a test can look at an operation in progress for as long as it likes.</summary>
     internal static Task<ControlPlaneFixture> StartFrontDoorAsync(params (string Name, string Value)[] settings) => StartAsync(FrontDoorAlone, settings);
 
@@ -70,7 +79,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         return plane;
     }
 
-    private async Task BootAsync(Func<WebApplicationBuilder, WebApplication> compose, IEnumerable<KeyValuePair<string, string?>> settings)
+    private async Task BootAsync(Func<WebApplicationBuilder, WebApplication> compose, IEnumerable<KeyValuePair<string, string?>> settings, TcpRelay? postgres = null)
     {
         database = await TestDatabase.CreateEmptyAsync();
         Endpoint = new Uri($"https://127.0.0.1:{FreePort()}");
@@ -80,6 +89,8 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
             await File.WriteAllBytesAsync(Path.Combine(artifacts.FullName, file), RandomNumberGenerator.GetBytes(64 * 1024));
         builder.Configuration.AddInMemoryCollection(Defaults(database, Endpoint, artifacts.FullName));
         builder.Configuration.AddInMemoryCollection(settings);
+        if (postgres is not null)
+            builder.Configuration["ConnectionStrings:postgres"] = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = postgres.Port }.ConnectionString;
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Endpoint.Port, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         app = compose(builder);
         await app.InitializeFrontDoorAsync(CancellationToken.None);
