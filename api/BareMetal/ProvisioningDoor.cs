@@ -6,6 +6,7 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.BareMetal;
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -51,7 +52,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     {
         var attempt = await FindAsync(http);
         var hello = await ReadAsync<Hello>(http);
-        var same = Same(hello.Mac, attempt.Mac) && Same(hello.Serial, attempt.Serial) && (attempt.Uuid is null || Same(hello.Uuid, attempt.Uuid));
+        var same = Same(hello.Mac, attempt.Mac) && (attempt.Serial.Length == 0 || Same(hello.Serial, attempt.Serial)) && (attempt.Uuid is null || Same(hello.Uuid, attempt.Uuid));
         if (!same)
         {
             await FailAsync(attempt, new("MachineIdentityMismatch", $"Another machine than the inspected one booted with this attempt's address: it says serial number '{hello.Serial}', inspection saw '{attempt.Serial}'."), http.RequestAborted);
@@ -66,6 +67,8 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     {
         var attempt = await FindAsync(http);
         var inventory = await ReadAsync<AgentInventory>(http);
+        if (inventory.Disks is null || inventory.Disks.Any(disk => disk?.Supports is null))
+            throw ArmErrors.NotJson("disks must be an array of disks.");
         if (attempt.Instructions is null)
         {
             var (instructions, refusal) = DiskPlanning.Decide(Json.Read<DiskPlan>(attempt.Plan), inventory.Disks, attempt.Permit);
@@ -81,6 +84,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
                 .ExecuteUpdateAsync(row => row.SetProperty(r => r.Instructions, document), http.RequestAborted);
         }
 
+        await BeatAsync(attempt, http.RequestAborted);
         http.Response.StatusCode = 204;
     }
 
@@ -127,6 +131,14 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
         var report = await ReadAsync<WipedReport>(http);
         if (attempt.PermitConsumedAt is null)
             throw new ArmException(409, new("PermitRequired", "POST wipe-started first."));
+        if (report.Disks is null || report.Disks.Any(disk => disk?.Serial is null))
+            throw ArmErrors.NotJson("disks must be an array of {serial, method}.");
+        if (DiskPlanning.Shortfall(Json.Read<ProvisioningInstructions>(attempt.Instructions!).Wipe!, report.Disks) is { } shortfall)
+        {
+            await FailAsync(attempt, shortfall, http.RequestAborted);
+            throw new ArmException(409, shortfall);
+        }
+
         await using (var db = await databases.CreateDbContextAsync(http.RequestAborted))
         {
             var disks = Json.Write(report.Disks);
@@ -161,6 +173,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
         var attempt = await FindAsync(http, ended: "AttemptEnded");
         if (attempt.WrittenAt is null)
             throw new ArmException(409, new("ImageRequired", "POST written first."));
+        await BeatAsync(attempt, http.RequestAborted);
         if (attempt.JoinCiphertext is null)
             throw new ArmException(503, new("JoinCredentialsPending", "The cluster is being asked for a bootstrap token; ask again."), TimeSpan.FromSeconds(1));
         if (!await MarkAsync(attempt, "join_consumed_at", http.RequestAborted))
@@ -209,6 +222,8 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     private async Task<AttemptRow> FindAsync(HttpContext http, string? ended = null)
     {
         var token = (string)http.Request.RouteValues["token"]!;
+        // Whatever is said about this request from here on, the token is not part of it.
+        http.Request.Path = "/provision/…";
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(token));
         await using var db = await databases.CreateDbContextAsync(http.RequestAborted);
         var found = await (from attempt in db.Set<AttemptRow>().AsNoTracking()
@@ -228,7 +243,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
         await using var command = Sql.Command(source, $"""
             with marked as (
                 update provisioning_attempts set {column} = now(), heartbeat_at = now(), progress_at = now() where id = $1 and ended_at is null and {column} is null returning operation_id),
-            woken as (update operations o set due_at = now() from marked where o.id = marked.operation_id and o.ended_at is null and o.due_at > now())
+            woken as (update operations o set due_at = least(o.due_at, now()), wakes = o.wakes + 1 from marked where o.id = marked.operation_id and o.ended_at is null)
             select count(*) from marked
             """, attempt.Id);
         if (await command.ExecuteScalarAsync(cancel) is not 1L)
@@ -237,11 +252,18 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
         return true;
     }
 
+    /// <summary>Whoever asks is alive.</summary>
+    private async Task BeatAsync(AttemptRow attempt, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(source, "update provisioning_attempts set heartbeat_at = now(), progress_at = now() where id = $1 and ended_at is null", attempt.Id);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
     private async Task FailAsync(AttemptRow attempt, ErrorBody failure, CancellationToken cancel)
     {
         await using var command = Sql.Command(source, """
             with failed as (update provisioning_attempts set failure = $2::jsonb where id = $1 and failure is null returning operation_id)
-            update operations o set due_at = now() from failed where o.id = failed.operation_id and o.ended_at is null and o.due_at > now()
+            update operations o set due_at = least(o.due_at, now()), wakes = o.wakes + 1 from failed where o.id = failed.operation_id and o.ended_at is null
             """, attempt.Id, Json.Write(failure));
         await command.ExecuteNonQueryAsync(cancel);
         hints.Due();
@@ -251,6 +273,8 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     {
         if (http.Request.ContentLength > BodyLimit)
             throw ArmErrors.BodyTooLarge(BodyLimit);
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
+            size.MaxRequestBodySize = BodyLimit;
         using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
         return body.RootElement.Deserialize<T>(Json.Options)!;
     }
@@ -268,13 +292,13 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
 
     private sealed record Hello(string? Mac, string? Serial, string? Uuid);
 
-    private sealed record AgentInventory(IReadOnlyList<AgentDisk> Disks);
+    private sealed record AgentInventory(IReadOnlyList<AgentDisk>? Disks);
 
     private sealed record PermitUse(Guid Permit);
 
     private sealed record AgentProgress(long Seq, string? Phase, double Percent, string? Message);
 
-    private sealed record WipedReport(IReadOnlyList<WipedDisk> Disks);
+    private sealed record WipedReport(IReadOnlyList<WipedDisk>? Disks);
 
     private sealed record WrittenReport(string? Sha256);
 

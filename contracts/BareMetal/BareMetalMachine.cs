@@ -69,6 +69,13 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
             yield return Violation.Immutable("skuFamily", "delete the machine and create it in the other family");
     }
 
+    /// <summary>The machine after a replacement: what was not given stays, but a new BMC means new ports.</summary>
+    public BareMetalMachine With(ReplaceParameters given) => this with
+    {
+        Bmc = Bmc with { Endpoint = given.BmcEndpoint ?? Bmc.Endpoint, Credentials = given.BmcCredentials ?? Bmc.Credentials, Tls = given.BmcTls ?? Bmc.Tls },
+        BootMacAddress = given.BootMacAddress ?? (given.BmcEndpoint is null ? BootMacAddress : null),
+    };
+
     /// <summary>The rules that hold for a machine and for the template of a rack alike.</summary>
     internal static IEnumerable<Violation> RulesOfTemplate(BareMetalMachine wanted, BareMetalMachine? current)
     {
@@ -84,6 +91,9 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
             yield return new("bmc.tls.sha256Fingerprint", "is required with mode Pinned: 64 hexadecimal digits, the SHA-256 of the BMC's certificate");
         if (wanted.OsImageId is null != wanted.ClusterId is null)
             yield return new(wanted.OsImageId is null ? "osImageId" : "clusterId", "is required too: a machine is installed to join a cluster; leave out both to have it inspected only");
+        // The node is known in one cluster only: leaving it is what deletion is for.
+        if (current?.ClusterId is { } joined && !joined.Equals(wanted.ClusterId, StringComparison.OrdinalIgnoreCase))
+            yield return Violation.Immutable("clusterId", "delete the machine and create it in the other cluster");
         if (wanted.DiskLayout.RootDisk is { MinSizeGiB: < 8 })
             yield return new("diskLayout.rootDisk.minSizeGiB", "must be at least 8");
         if (wanted.DiskLayout.RootDisk.SerialNumber is { } serial && wanted.DiskLayout.Preserve.Contains(serial, StringComparer.OrdinalIgnoreCase))
@@ -120,11 +130,21 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
                 new("OsImageRequired", "The machine has no osImageId and none was given.", "osImageId"),
             "reimage" or "replace" when request.Current.ClusterId is null =>
                 new("ClusterRequired", "The machine has no clusterId; PUT it with osImageId and clusterId first.", "properties.clusterId"),
+            "replace" when FaultIn(request.Current, request.Parameters) is { } fault => new("InvalidParameter", $"'{fault.Target}' {fault.Message}.", fault.Target),
             "cordon" or "uncordon" when !joined => new("NodeNotJoined", $"The machine is {request.Status.DetailedStatus}; only a Provisioned machine has a node."),
+            "retry" when request.Status.ActionStates is [{ ActionType: "delete" }, ..] =>
+                new("DeletionUnfinished", "The last work on the machine was its deletion, which did not succeed. DELETE it again to go on, or PUT it to install it anew."),
             "retry" when request.State is ProvisioningState.Succeeded => new("NothingToRetry", "The last operation of the machine succeeded."),
             "start" or "powerOff" or "restart" when request.Status.HardwareInventory is null => new("MachineNotInspected", "The machine's BMC was never reached; use retry."),
             _ => null,
         };
+    }
+
+    /// <summary>The first rule that the machine would break after the replacement.</summary>
+    private static Violation? FaultIn(BareMetalMachine current, JsonElement parameters)
+    {
+        var replaced = current.With(parameters.Deserialize<ReplaceParameters>(Json.Options)!);
+        return Violations(replaced, replaced).FirstOrDefault();
     }
 
     /// <summary>The documented limits of Azure Operator Nexus for the same actions; creation is bounded by the sum of its steps.</summary>

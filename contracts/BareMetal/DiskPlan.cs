@@ -95,6 +95,22 @@ public static class DiskPlanning
         }, null);
     }
 
+    /// <summary>What the wipe that was reported lacks of the one that was ordered: a disk, or the level. A level is never lowered silently. Pure.</summary>
+    public static ErrorBody? Shortfall(WipeInstructions ordered, IReadOnlyList<WipedDisk> reported)
+    {
+        var level = Level(ordered.Policy);
+        foreach (var disk in ordered.Disks)
+        {
+            var done = reported.Where(wiped => wiped.Serial.Equals(disk.Serial, StringComparison.OrdinalIgnoreCase)).Select(wiped => wiped.Method).FirstOrDefault();
+            if (Level(done) is not { } reached || reached < level)
+                return new("WipeIncomplete", $"Disk '{disk.Serial}' was to be wiped by '{ordered.Policy}' and was {(done is null ? "not wiped" : $"wiped by '{done}'")}.");
+        }
+
+        return null;
+    }
+
+    private static WipePolicy? Level(string? method) => Enum.TryParse<WipePolicy>(method, ignoreCase: true, out var level) && Enum.IsDefined(level) ? level : null;
+
     /// <summary>With a hint, every disk that fits all of it; without, the smallest that is large enough, and every other of the same size.</summary>
     private static List<AgentDisk> Candidates(RootDiskHint hint, List<AgentDisk> disks)
     {

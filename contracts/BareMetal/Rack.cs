@@ -6,7 +6,7 @@ using ControlPlane.Contracts.Arm;
 namespace ControlPlane.Contracts.BareMetal;
 
 /// <summary>A range of machines in one resource: one PUT turns the rack into nodes of a cluster.</summary>
-public sealed record Rack : IResource<Rack, RackStatus>
+public sealed partial record Rack : IResource<Rack, RackStatus>
 {
     public const int MaxSlots = 1024;
 
@@ -32,12 +32,18 @@ public sealed record Rack : IResource<Rack, RackStatus>
             yield return new("bmcEndpoint", endpoint);
         else if (Bmc.Address(SlotPattern.Expand(wanted.BmcEndpoint, "rack", wanted.Slots.First)) is null)
             yield return new("bmcEndpoint", "must give an https address for every slot, such as https://10.4.1.{slot+100}");
+        else if (Bmc.Address(SlotPattern.Expand(wanted.BmcEndpoint, "rack", wanted.Slots.Last)) is null)
+            yield return new("bmcEndpoint", $"gives no address for slot {wanted.Slots.Last}: {SlotPattern.Expand(wanted.BmcEndpoint, "rack", wanted.Slots.Last)}");
         else if (wanted.Slots.Count > 1 && SlotPattern.Expand(wanted.BmcEndpoint, "rack", 1) == SlotPattern.Expand(wanted.BmcEndpoint, "rack", 2))
             yield return new("bmcEndpoint", "gives every slot the same address; it must contain {slot}");
         if (SlotPattern.Faults(wanted.MachineNamePattern) is { } name)
             yield return new("machineNamePattern", name);
         else if (SlotPattern.Expand(wanted.MachineNamePattern, "rack", 1) == SlotPattern.Expand(wanted.MachineNamePattern, "rack", 2))
             yield return new("machineNamePattern", "gives every slot the same name; it must contain {slot}");
+        foreach (var violation in RulesOfPerSlot("machine.bootMacAddress", wanted.Machine.BootMacAddress, wanted.Slots, Mac(), "must give six hexadecimal pairs for every slot, such as 0c:42:a1:00:00:{slot:x2}"))
+            yield return violation;
+        foreach (var violation in RulesOfPerSlot("machine.kubernetesNodeName", wanted.Machine.KubernetesNodeName?.ToLowerInvariant(), wanted.Slots, NodeName(), "must give a DNS-1123 subdomain for every slot, such as node-{slot:00}"))
+            yield return violation;
         if (wanted.Machine.Bmc.Endpoint is not null)
             yield return new("machine.bmc.endpoint", "must be left out; bmcEndpoint says it for every slot");
         foreach (var violation in BareMetalMachine.RulesOfTemplate(wanted.Machine, current?.Machine))
@@ -53,6 +59,25 @@ public sealed record Rack : IResource<Rack, RackStatus>
         if (!wanted.Machine.SkuFamily.Equals(current.Machine.SkuFamily, StringComparison.OrdinalIgnoreCase))
             yield return Violation.Immutable("machine.skuFamily", "delete the rack and create it in the other family");
     }
+
+    /// <summary>A property that each machine of a rack must have for itself.</summary>
+    private static IEnumerable<Violation> RulesOfPerSlot(string target, string? pattern, SlotRange slots, Regex form, string rule)
+    {
+        if (pattern is null)
+            yield break;
+        if (SlotPattern.Faults(pattern) is { } fault)
+            yield return new(target, fault);
+        else if (!form.IsMatch(SlotPattern.Expand(pattern, "rack", slots.First)) || !form.IsMatch(SlotPattern.Expand(pattern, "rack", slots.Last)))
+            yield return new(target, rule);
+        else if (slots.First != slots.Last && SlotPattern.Expand(pattern, "rack", 1) == SlotPattern.Expand(pattern, "rack", 2))
+            yield return new(target, "gives every slot the same value; it must contain {slot}");
+    }
+
+    [GeneratedRegex("^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Mac();
+
+    [GeneratedRegex(@"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex NodeName();
 
     public static IEnumerable<Reference> References(Rack wanted) =>
         BareMetalMachine.References(wanted.Machine).Select(reference => reference with { Target = $"machine.{reference.Target}" });

@@ -29,6 +29,9 @@ public sealed class OperationRow
     /// <summary>The earliest time at which a worker may take it: now, the end of a wait, or the end of a back-off.</summary>
     public DateTimeOffset DueAt { get; set; }
 
+    /// <summary>Grows each time that somebody has news for the operation: a wait that began before the news is no wait.</summary>
+    public long Wakes { get; init; }
+
     /// <summary>The worker process that holds it, for people to read; the epoch decides.</summary>
     public string? LeaseOwner { get; set; }
 

@@ -209,6 +209,10 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("trace_parent");
 
+                    b.Property<long>("Wakes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("wakes");
+
                     b.HasKey("Id")
                         .HasName("pk_operations");
 

@@ -22,7 +22,7 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
             update operations o set lease_owner = $2, lease_epoch = o.lease_epoch + 1, lease_until = now() + $3, status = 'Running'
             from due where o.id = due.id
             returning o.id, o.resource_key, o.resource_id, o.resource_type, o.subscription, o.location, o.request, o.parameters, o.started_at, o.deadline_at, o.cancel_requested_at,
-                o.lease_epoch, o.next_step, o.step_count, o.step_started_at, o.attempts, o.percent, o.steps, o.memory, o.principal, o.correlation_id, o.trace_parent, now()
+                o.lease_epoch, o.next_step, o.step_count, o.step_started_at, o.attempts, o.percent, o.steps, o.memory, o.principal, o.correlation_id, o.trace_parent, now(), o.wakes
             """);
         command.Parameters.AddRange(new NpgsqlParameter[] { new() { Value = count }, new() { Value = owner }, new() { Value = lease } });
         var claimed = new List<Claim>();
@@ -140,5 +140,6 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
         CorrelationId = row.GetString(20),
         TraceParent = row.IsDBNull(21) ? null : row.GetString(21),
         Status = ProvisioningState.Running,
+        Wakes = row.GetInt64(23),
     };
 }

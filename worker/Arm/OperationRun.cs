@@ -146,11 +146,11 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
             await context.RunAlsoAsync(transaction, token);
             cancelRequested |= await transaction.ScalarAsync<bool>("""
                 update operations set next_step = $2, step_count = $3, step_started_at = $4, attempts = $5, percent = greatest(percent, $6), steps = $7::jsonb, memory = $8::jsonb,
-                    due_at = case when $9::interval is null then due_at when cancel_requested_at is not null then now() else least(now() + $9::interval, greatest(deadline_at, now())) end,
+                    due_at = case when $9::interval is null then due_at when cancel_requested_at is not null or wakes <> $10 then now() else least(now() + $9::interval, greatest(deadline_at, now())) end,
                     lease_until = case when $9::interval is null then lease_until else null end
                 where id = $1 returning cancel_requested_at is not null
                 """, token, operation.Id, operation.NextStep, operation.StepCount, operation.StepStartedAt is { } since ? since : NpgsqlDbType.TimestampTz, operation.Attempts, operation.Percent,
-                Json.Write(history), context.Memory, wait is { } time ? time : NpgsqlDbType.Interval);
+                Json.Write(history), context.Memory, wait is { } time ? time : NpgsqlDbType.Interval, operation.Wakes);
             await SaveStatusAsync(transaction, Status(ProvisioningState.Running, null, null), token);
         }, CancellationToken.None);
     }

@@ -67,7 +67,6 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
         var view = await LookAsync(context, stop);
         if (!view.Wiped)
             return Wait(context, view, timeouts.Value.Wipe, "WipeTimeout", "wiping");
-        context.Status = context.Status with { WipedDisks = view.WipedDisks, InstalledOsImageId = null };
         return StepResult.Done;
     }
 
@@ -94,9 +93,12 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
             throw new TransientStepException("BootTargetNotKept", outcome.Problem ?? "The BMC did not keep the boot target.");
     }
 
-    /// <summary>The wanted method twice, then the others the BMC offers. Pure.</summary>
-    public static IReadOnlyList<BootMethod> Methods(BareMetalMachine wanted, HardwareInventory inventory) =>
-        [wanted.BootMethod, wanted.BootMethod, .. inventory.BootMethods.Where(method => method != wanted.BootMethod)];
+    /// <summary>The wanted method twice, then the others the BMC offers; a method that the BMC does not offer is not tried. BMCs that list none are believed. Pure.</summary>
+    public static IReadOnlyList<BootMethod> Methods(BareMetalMachine wanted, HardwareInventory inventory)
+    {
+        var first = inventory.BootMethods.Length == 0 || inventory.BootMethods.Contains(wanted.BootMethod) ? wanted.BootMethod : inventory.BootMethods[0];
+        return [first, first, .. inventory.BootMethods.Where(method => method != first).Distinct()];
+    }
 
     private string PublicUri => configuration["Provisioning:PublicUri"]?.TrimEnd('/')
         ?? throw new OperationFailedException("ProvisioningNotConfigured", "Provisioning:PublicUri is not set: machines would not know where to boot from.");
@@ -106,7 +108,7 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
         if (context.Status.DetailedStatus is DetailedStatus.Provisioned)
             throw new OperationFailedException("MachineIsProvisioned", "A Provisioned machine is never wiped; reimage or delete it.");
         var (wanted, inventory) = (context.Wanted, context.Status.HardwareInventory!);
-        var image = install ? await ImageAsync(context, stop) : null;
+        var image = install ? await ImageAsync(context, wanted.OsImageId!, stop) : null;
         var method = Methods(wanted, inventory)[context.Recall<int>(TriesKey)];
         var attempt = Guid.CreateVersion7();
         var plan = new DiskPlan
@@ -128,11 +130,14 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
         };
     }
 
-    private static async Task<ImageSource> ImageAsync(MachineContext context, CancellationToken stop)
+    /// <summary>The image as the machine is told; it must exist in the machine's subscription and be verified.</summary>
+    public static async Task<ImageSource> ImageAsync(MachineContext context, string imageId, CancellationToken stop)
     {
-        var row = await context.FindAsync(context.Wanted.OsImageId!, stop);
+        if (!Contracts.Arm.ResourceId.TryParse(imageId, out var id) || id.Type != OsImage.Type || !id.Subscription.Equals(context.Id.Subscription, StringComparison.OrdinalIgnoreCase))
+            throw new OperationFailedException("OsImageNotUsable", $"'{imageId}' is not the id of an osImage of this subscription.");
+        var row = await context.FindAsync(imageId, stop);
         if (row is null || row.State is not Contracts.Arm.ProvisioningState.Succeeded)
-            throw new OperationFailedException("OsImageNotUsable", row is null ? $"The image '{context.Wanted.OsImageId}' does not exist any more." : $"The image '{row.Id}' is {row.State}; an image must have Succeeded to be installed.");
+            throw new OperationFailedException("OsImageNotUsable", row is null ? $"The image '{imageId}' does not exist." : $"The image '{row.Id}' is {row.State}; an image must have Succeeded to be installed.");
         var image = row.Read<OsImage>();
         return new(image.Url, image.Sha256, image.SizeBytes, image.Signature, image.CaCertificate);
     }
@@ -142,6 +147,8 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
     {
         var view = await attempts.LookAsync(context.Recall<Guid>(AttemptKey), stop);
         context.Status = context.Status with { Attempt = context.Status.Attempt! with { Phase = view.Phase, PercentComplete = view.Percent, Message = view.Message } };
+        if (view.Wiped)
+            context.Status = context.Status with { WipedDisks = view.WipedDisks, InstalledOsImageId = view.Written ? context.Status.InstalledOsImageId : null };
         if (view.Failure is { } failure)
             throw new OperationFailedException(failure.Code, failure.Message, failure.Details, new { machine = failure.AdditionalInfo, context.Status.Attempt });
         return view;

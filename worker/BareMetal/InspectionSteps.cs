@@ -86,8 +86,15 @@ internal sealed class InspectionSteps(MachineBmc bmc)
         : inventory.Nics.OrderByDescending(nic => nic.LinkStatus is "LinkUp").FirstOrDefault(nic => nic.MacAddress is not null && nic.LinkStatus is not ("LinkDown" or "NoLink"))?.MacAddress;
 
     /// <summary>What is wanted and differs from what is installed.</summary>
-    public static IReadOnlyList<string> Drift(BareMetalMachine wanted, BareMetalMachineStatus status) =>
-        wanted.OsImageId is { } image && !image.Equals(status.InstalledOsImageId, StringComparison.OrdinalIgnoreCase) ? ["osImageId"] : [];
+    public static IReadOnlyList<string> Drift(BareMetalMachine wanted, BareMetalMachineStatus status)
+    {
+        var drift = new List<string>();
+        if (wanted.OsImageId is { } image && !image.Equals(status.InstalledOsImageId, StringComparison.OrdinalIgnoreCase))
+            drift.Add("osImageId");
+        if (wanted.KubernetesNodeName is { } node && node != status.KubernetesNodeName)
+            drift.Add("kubernetesNodeName");
+        return drift;
+    }
 
     /// <summary>A Provisioned machine is shown as such until something that takes it away has begun.</summary>
     private static void Show(MachineContext context, DetailedStatus status, string message)

@@ -3,6 +3,7 @@ using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Metering;
 using ControlPlane.Worker.Arm;
+using Npgsql;
 using MachineContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.BareMetal.BareMetalMachine, ControlPlane.Contracts.BareMetal.BareMetalMachineStatus>;
 using MachineStep = ControlPlane.Worker.Arm.Step<ControlPlane.Contracts.BareMetal.BareMetalMachine, ControlPlane.Contracts.BareMetal.BareMetalMachineStatus>;
 
@@ -35,7 +36,7 @@ internal abstract class MachineOperation : Operation<BareMetalMachine, BareMetal
         var others = (status.ActionStates ?? []).Where(known => known.OperationId != progress.OperationId).Take(KeptActions - 1);
         status = status with { ActionStates = [action, .. others] };
         if (progress.Error is not { } error)
-            return status;
+            return progress.State is ProvisioningState.Succeeded && status.DetailedStatus is DetailedStatus.Provisioned ? status with { DetailedStatusMessage = null } : status;
 
         // Provisioned is never left on an error alone.
         return status.DetailedStatus is DetailedStatus.Provisioned
@@ -51,6 +52,7 @@ internal abstract class MachineOperation : Operation<BareMetalMachine, BareMetal
     protected static IReadOnlyList<MachineStep> Installing(PowerSteps power, BootSteps boot, NodeSteps node) =>
     [
         Try(power.ForceOffAsync),
+        Do(node.ClaimNameAsync),
         Do(boot.PrepareInstallAsync),
         Do(boot.SetNetworkBootAsync),
         Try(power.OnAsync, "PowerOn"),
@@ -83,11 +85,13 @@ internal sealed class ReimageMachine(PowerSteps power, BootSteps boot, NodeSteps
     public override IReadOnlyList<MachineStep> Steps =>
         [Do(ChooseImageAsync), Do(node.CordonAsync), Try(node.DrainAsync), Do(node.LeaveAsync), .. Installing(power, boot, node)];
 
-    private static Task ChooseImageAsync(MachineContext context, CancellationToken stop)
+    /// <summary>Before the node is taken away for it: the image must be there.</summary>
+    private static async Task ChooseImageAsync(MachineContext context, CancellationToken stop)
     {
-        if (context.Parameters<ReimageParameters>().OsImageId is { } image)
-            Wish.Change(context, context.Wanted with { OsImageId = image });
-        return Task.CompletedTask;
+        var image = context.Parameters<ReimageParameters>().OsImageId ?? context.Wanted.OsImageId!;
+        await BootSteps.ImageAsync(context, image, stop);
+        if (image != context.Wanted.OsImageId)
+            await Wish.ChangeAsync(context, context.Wanted with { OsImageId = image }, stop);
     }
 }
 
@@ -96,17 +100,26 @@ internal sealed class ReimageMachine(PowerSteps power, BootSteps boot, NodeSteps
 internal sealed class ReplaceMachine(InspectionSteps inspection, PowerSteps power, BootSteps boot, NodeSteps node, SecretBox secrets) : MachineOperation
 {
     public override IReadOnlyList<MachineStep> Steps =>
-        [Do(node.CordonAsync), Try(node.DrainAsync), Do(node.LeaveAsync), Do(TakeOverAsync), .. Knowing(inspection), .. Installing(power, boot, node)];
+        [Do(CheckAsync), Do(node.CordonAsync), Try(node.DrainAsync), Do(node.LeaveAsync), Do(TakeOverAsync), .. Knowing(inspection), .. Installing(power, boot, node)];
+
+    /// <summary>A password that was given for this replacement is of no use to the next one.</summary>
+    public override async Task OnEndAsync(MachineContext context, FencedTransaction transaction, ProvisioningState end, CancellationToken stop)
+    {
+        await base.OnEndAsync(context, transaction, end, stop);
+        await transaction.ExecuteAsync("delete from secrets where resource_key = $1 and path = 'replace.bmcCredentials.password'", stop, context.Resource.Key);
+    }
+
+    /// <summary>Before the node is taken away for it: the new BMC must be free, and the image there.</summary>
+    private static async Task CheckAsync(MachineContext context, CancellationToken stop)
+    {
+        await Wish.CheckAsync(context, context.Wanted.With(context.Parameters<ReplaceParameters>()), stop);
+        await BootSteps.ImageAsync(context, context.Wanted.OsImageId!, stop);
+    }
 
     private async Task TakeOverAsync(MachineContext context, CancellationToken stop)
     {
-        var (given, wanted) = (context.Parameters<ReplaceParameters>(), context.Wanted);
         var password = await context.SecretAsync("replace.bmcCredentials.password", stop);
-        Wish.Change(context, wanted with
-        {
-            Bmc = wanted.Bmc with { Endpoint = given.BmcEndpoint ?? wanted.Bmc.Endpoint, Credentials = given.BmcCredentials ?? wanted.Bmc.Credentials, Tls = given.BmcTls ?? wanted.Bmc.Tls },
-            BootMacAddress = given.BootMacAddress ?? (given.BmcEndpoint is null ? wanted.BootMacAddress : null),
-        });
+        await Wish.ChangeAsync(context, context.Wanted.With(context.Parameters<ReplaceParameters>()), stop);
         context.Status = new() { ActionStates = context.Status.ActionStates };
         context.Also(async (transaction, token) =>
         {
@@ -116,7 +129,6 @@ internal sealed class ReplaceMachine(InspectionSteps inspection, PowerSteps powe
                 var box = secrets.Seal($"{context.Resource.Key}#bmc.credentials.password", password);
                 await transaction.ExecuteAsync("update secrets set ciphertext = $2, wrapped_key = $3, key_version = $4 where resource_key = $1 and path = 'bmc.credentials.password'", token,
                     context.Resource.Key, box.Ciphertext, box.WrappedKey, box.KeyVersion);
-                await transaction.ExecuteAsync("delete from secrets where resource_key = $1 and path = 'replace.bmcCredentials.password'", token, context.Resource.Key);
             }
         });
     }
@@ -172,21 +184,21 @@ internal sealed class InspectMachine(InspectionSteps inspection) : MachineOperat
 }
 
 [RunsOn("start")]
-internal sealed class StartMachine(PowerSteps power) : MachineOperation
+internal sealed class StartMachine(PowerSteps power, NodeSteps node) : MachineOperation
 {
-    public override IReadOnlyList<MachineStep> Steps => [Try(power.OnAsync, "PowerOn")];
+    public override IReadOnlyList<MachineStep> Steps => [Try(power.OnAsync, "PowerOn"), Try(node.AwaitReadyAsync)];
 }
 
 [RunsOn("powerOff")]
-internal sealed class PowerOffMachine(PowerSteps power) : MachineOperation
+internal sealed class PowerOffMachine(PowerSteps power, NodeSteps node) : MachineOperation
 {
-    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync)];
+    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(node.NoteDownAsync)];
 }
 
 [RunsOn("restart")]
-internal sealed class RestartMachine(PowerSteps power) : MachineOperation
+internal sealed class RestartMachine(PowerSteps power, NodeSteps node) : MachineOperation
 {
-    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Try(power.OnAsync, "PowerOn")];
+    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(node.NoteDownAsync), Try(power.OnAsync, "PowerOn"), Try(node.AwaitReadyAsync)];
 }
 
 [RunsOn("cordon")]
@@ -201,14 +213,32 @@ internal sealed class UncordonMachine(NodeSteps node) : MachineOperation
     public override IReadOnlyList<MachineStep> Steps => [Do(node.UncordonAsync)];
 }
 
-/// <summary>An action that changes what is wanted: properties, unique key and references change together with the step that does it.</summary>
+/// <summary>An action that changes what is wanted: properties, unique key and references change together.</summary>
 internal static class Wish
 {
-    public static void Change(MachineContext context, BareMetalMachine wanted)
+    /// <summary>Whether another resource claims what the changed machine would claim.</summary>
+    public static Task CheckAsync(MachineContext context, BareMetalMachine wanted, CancellationToken stop) => context.InTransactionAsync(async (transaction, token) =>
     {
-        context.Wanted = wanted;
+        if (await transaction.ScalarAsync<string>("select id from resources where unique_key = $1 and key <> $2", token, BareMetalMachine.UniqueKey(wanted), context.Resource.Key) is { } other)
+            throw Taken(wanted, other);
+    }, stop);
+
+    /// <summary>Stored at once: repeating it changes nothing, and a BMC that somebody took in the meantime ends the operation instead of its save.</summary>
+    public static async Task ChangeAsync(MachineContext context, BareMetalMachine wanted, CancellationToken stop)
+    {
         var properties = System.Text.Json.JsonSerializer.Serialize(wanted, Json.WithoutSecrets);
-        context.Also((transaction, token) => transaction.ExecuteAsync("update resources set properties = $2::jsonb, unique_key = $3, refs = $4 where key = $1", token,
-            context.Resource.Key, properties, BareMetalMachine.UniqueKey(wanted), BareMetalMachine.References(wanted).Select(reference => reference.Id.ToLowerInvariant()).ToArray()));
+        try
+        {
+            await context.InTransactionAsync((transaction, token) => transaction.ExecuteAsync("update resources set properties = $2::jsonb, unique_key = $3, refs = $4, version = version + 1 where key = $1", token,
+                context.Resource.Key, properties, BareMetalMachine.UniqueKey(wanted), BareMetalMachine.References(wanted).Select(reference => reference.Id.ToLowerInvariant()).ToArray()), stop);
+        }
+        catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            throw Taken(wanted, "another resource");
+        }
+
+        context.Wanted = wanted;
     }
+
+    private static OperationFailedException Taken(BareMetalMachine wanted, string owner) => new("BmcAlreadyInUse", $"The BMC at {wanted.Bmc.Endpoint} already belongs to '{owner}'.");
 }

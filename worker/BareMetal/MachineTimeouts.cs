@@ -6,6 +6,9 @@ internal sealed class MachineTimeouts
     /// <summary>A BMC that does not answer while a machine is worked on. <value>2 min</value></summary>
     public TimeSpan BmcPatience { get; set; } = TimeSpan.FromMinutes(2);
 
+    /// <summary>A cluster's API server that does not answer while a machine joins or leaves it. <value>2 min</value></summary>
+    public TimeSpan ClusterPatience { get; set; } = TimeSpan.FromMinutes(2);
+
     /// <summary>Before a graceful shutdown becomes a forced one. <value>3 min</value></summary>
     public TimeSpan SoftPowerOff { get; set; } = TimeSpan.FromMinutes(3);
 

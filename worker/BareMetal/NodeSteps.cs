@@ -20,6 +20,22 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     private static readonly TimeSpan TokenLifetime = TimeSpan.FromMinutes(15);
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Before anything is written: the node's name must be free in the cluster. What an earlier life of this machine left under it is removed, or a Ready node of yesterday
+    /// would be taken for the one that is about to join. The machine is off.
+    /// </summary>
+    public async Task ClaimNameAsync(MachineContext context, CancellationToken stop)
+    {
+        var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
+        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
+        var name = NodeName(context);
+        if (await api.FindNodeAsync(name, stop) is not { } node)
+            return;
+        if (node.ProviderId != ProviderId(context))
+            throw NameTaken(name, node);
+        await api.DeleteNodeAsync(name, stop);
+    }
+
     /// <summary>One bootstrap token per attempt. It is sealed into the attempt first, so that a repetition of this step creates the same token in the cluster.</summary>
     public async Task CreateJoinTokenAsync(MachineContext context, CancellationToken stop)
     {
@@ -41,7 +57,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
 
         var credentials = await ReadAsync(attempt, stop);
         var parts = credentials.Token.Split('.');
-        await clusters.Connect(cluster, token).CreateBootstrapTokenAsync(
+        await clusters.Connect(cluster, token, timeouts.Value.ClusterPatience).CreateBootstrapTokenAsync(
             new(parts[0], parts[1], context.Clock.GetUtcNow() + TokenLifetime, $"{context.Resource.Id}, attempt {attempt}"), stop);
         context.Remember("bootstrapToken", parts[0]);
         context.Status = context.Status with { KubernetesNodeName = credentials.NodeName, ProviderId = credentials.ProviderId };
@@ -51,13 +67,13 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task<StepResult> AwaitNodeAsync(MachineContext context, CancellationToken stop)
     {
         var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var seen = await clusters.SnapshotAsync(cluster, token, stop);
+        var seen = await clusters.SnapshotAsync(cluster, token, timeouts.Value.ClusterPatience, stop);
         var name = context.Status.KubernetesNodeName!;
         var node = seen.Nodes.GetValueOrDefault(name);
         if (node is { Ready: true } && node.ProviderId == context.Status.ProviderId && seen.SignedNodes.Contains(name))
             return StepResult.Done;
         if (node is not null && node.ProviderId is not null && node.ProviderId != context.Status.ProviderId)
-            throw new OperationFailedException("NodeNameTaken", $"The cluster already has a node '{name}' that is another machine ({node.ProviderId}). Choose another kubernetesNodeName.");
+            throw NameTaken(name, node);
         if (context.InStepFor > timeouts.Value.Join)
             throw new OperationFailedException("JoinTimeout", $"The machine was started from its disk and did not become a Ready node '{name}' within {timeouts.Value.Join}. Look at its console.", evidence: node);
         context.Message = node is null ? $"Waiting for node '{name}'." : $"Node '{name}' is there, not Ready yet.";
@@ -68,7 +84,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task CompleteAsync(MachineContext context, CancellationToken stop)
     {
         var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var api = clusters.Connect(cluster, token);
+        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
         if (context.Recall<string>("bootstrapToken") is { } id)
             await api.DeleteBootstrapTokenAsync(id, stop);
         context.Status = context.Status with
@@ -86,7 +102,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task LabelAsync(MachineContext context, CancellationToken stop)
     {
         if (context.Wanted.NodeLabels.Count > 0 && await NodeAsync(context, stop) is { } node)
-            await node.Api.SetLabelsAsync(node.Name, context.Wanted.NodeLabels, stop);
+            await node.Api.SetLabelsAsync(node.Node.Name, context.Wanted.NodeLabels, stop);
     }
 
     /// <summary>The name of <see cref="LabelAsync"/> as a step.</summary>
@@ -95,14 +111,14 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task CordonAsync(MachineContext context, CancellationToken stop)
     {
         if (await NodeAsync(context, stop) is { } node)
-            await node.Api.SetUnschedulableAsync(node.Name, true, stop);
+            await node.Api.SetUnschedulableAsync(node.Node.Name, true, stop);
         context.Status = context.Status with { CordonStatus = CordonStatus.Cordoned };
     }
 
     public async Task UncordonAsync(MachineContext context, CancellationToken stop)
     {
         if (await NodeAsync(context, stop) is { } node)
-            await node.Api.SetUnschedulableAsync(node.Name, false, stop);
+            await node.Api.SetUnschedulableAsync(node.Node.Name, false, stop);
         context.Status = context.Status with { CordonStatus = CordonStatus.Uncordoned };
     }
 
@@ -113,11 +129,11 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
             return StepResult.Done;
         if (await NodeAsync(context, stop) is not { } node)
             return StepResult.Done;
-        var left = await node.Api.EvictPodsAsync(node.Name, stop);
+        var left = await node.Api.EvictPodsAsync(node.Node.Name, stop);
         if (left == 0)
             return StepResult.Done;
         if (context.InStepFor > timeouts.Value.Drain)
-            throw new OperationFailedException("DrainTimeout", $"{left} pods are still on node '{node.Name}' after {timeouts.Value.Drain}; a disruption budget may forbid their eviction.");
+            throw new OperationFailedException("DrainTimeout", $"{left} pods are still on node '{node.Node.Name}' after {timeouts.Value.Drain}; a disruption budget may forbid their eviction.");
         context.Message = $"{left} pods left on the node.";
         return StepResult.WaitFor(Look);
     }
@@ -126,18 +142,46 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task LeaveAsync(MachineContext context, CancellationToken stop)
     {
         if (await NodeAsync(context, stop) is { } node)
-            await node.Api.DeleteNodeAsync(node.Name, stop);
+            await node.Api.DeleteNodeAsync(node.Node.Name, stop);
         context.Also((transaction, cancel) => Meters.StopAsync(transaction.Connection, context.Resource.Key, cancel));
         context.Status = context.Status with { DetailedStatus = DetailedStatus.Deprovisioning, DetailedStatusMessage = "Taken out of its cluster.", ReadyState = false, CordonStatus = null, ProvisionedAt = null };
     }
 
-    private async Task<(ClusterApi Api, string Name)?> NodeAsync(MachineContext context, CancellationToken stop)
+    /// <summary>Off means that the node is not Ready, whatever the cluster still believes.</summary>
+    public Task NoteDownAsync(MachineContext context, CancellationToken stop)
     {
-        if (context.Status.KubernetesNodeName is not { } name || context.Wanted.ClusterId is not { } clusterId || context.Status.DetailedStatus is not DetailedStatus.Provisioned)
+        if (context.Status.DetailedStatus is DetailedStatus.Provisioned)
+            context.Status = context.Status with { ReadyState = false };
+        return Task.CompletedTask;
+    }
+
+    /// <summary>A machine that is a node is up when its node is Ready.</summary>
+    public async Task<StepResult> AwaitReadyAsync(MachineContext context, CancellationToken stop)
+    {
+        if (context.Status.DetailedStatus is not DetailedStatus.Provisioned)
+            return StepResult.Done;
+        var node = await NodeAsync(context, stop);
+        context.Status = context.Status with { ReadyState = node?.Node.Ready is true };
+        if (node?.Node.Ready is true)
+            return StepResult.Done;
+        if (context.InStepFor > timeouts.Value.Join)
+            throw new OperationFailedException("NodeNotReady", $"The machine was started and its node '{context.Status.KubernetesNodeName}' is not Ready after {timeouts.Value.Join}. Look at its console.", evidence: node?.Node);
+        context.Message = $"Waiting for node '{context.Status.KubernetesNodeName}' to be Ready.";
+        return StepResult.WaitFor(Look);
+    }
+
+    /// <summary>The node of this machine, if the cluster has one: known by name, and ours by its provider id.</summary>
+    private async Task<(ClusterApi Api, ClusterNode Node)?> NodeAsync(MachineContext context, CancellationToken stop)
+    {
+        if (context.Status.KubernetesNodeName is not { } name || context.Wanted.ClusterId is not { } clusterId)
             return null;
         var (cluster, token) = await ClusterApis.FindAsync(context, clusterId, stop);
-        return (clusters.Connect(cluster, token), name);
+        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
+        return await api.FindNodeAsync(name, stop) is { } node && node.ProviderId == context.Status.ProviderId ? (api, node) : null;
     }
+
+    private static OperationFailedException NameTaken(string name, ClusterNode node) =>
+        new("NodeNameTaken", $"The cluster already has a node '{name}' that is not this machine ({node.ProviderId ?? "without provider id"}). Choose another kubernetesNodeName.", evidence: node);
 
     private async Task<JoinCredentials> ReadAsync(Guid attempt, CancellationToken stop)
     {
@@ -147,7 +191,15 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
         return Json.Read<JoinCredentials>(secrets.Open(AttemptRow.JoinPlace(attempt), new(row.GetFieldValue<byte[]>(0), row.GetFieldValue<byte[]>(1), row.GetString(2))));
     }
 
-    private static string NodeName(MachineContext context) => context.Wanted.KubernetesNodeName ?? context.Resource.Name.ToLowerInvariant();
+    private static string NodeName(MachineContext context) => context.Wanted.KubernetesNodeName ?? NodeNameOf(context.Resource.Name);
+
+    /// <summary>A resource name as a DNS-1123 subdomain: lower case, what is not allowed becomes a dash. Pure.</summary>
+    public static string NodeNameOf(string resourceName)
+    {
+        var allowed = string.Concat(resourceName.ToLowerInvariant().Select(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c is '.' ? c : '-'));
+        var name = string.Join('.', allowed.Split('.').Select(label => label.Trim('-')).Where(label => label.Length > 0));
+        return name.Length is 0 ? "machine" : name.Length <= 253 ? name : name[..253].TrimEnd('-', '.');
+    }
 
     private static string ProviderId(MachineContext context) => $"controlplane://{context.Resource.Id}";
 

@@ -10,7 +10,7 @@ using RackStep = ControlPlane.Worker.Arm.Step<ControlPlane.Contracts.BareMetal.R
 
 namespace ControlPlane.Worker.BareMetal;
 
-/// <summary>Creates what is missing, tries again what failed, changes what differs, and follows every machine to its end. Machines that succeed are never touched.</summary>
+/// <summary>Creates what is missing, tries again what failed, changes what differs, and follows every machine to its end. Machines that are as wanted are never touched.</summary>
 [RunsOn("put"), RunsOn("retry")]
 internal sealed class ProvisionRack(RackMachines machines) : Operation<Rack, RackStatus>
 {
@@ -18,14 +18,15 @@ internal sealed class ProvisionRack(RackMachines machines) : Operation<Rack, Rac
 
     private async Task<StepResult> AwaitMachinesAsync(RackContext context, CancellationToken stop)
     {
+        var allStarted = await machines.StartAsync(context, stop);
         var slots = await machines.LookAsync(context, stop);
         var refused = context.Recall<Dictionary<string, ErrorBody>>(RackMachines.Refused) ?? [];
-        var shown = RackView.Of(context.Wanted, context.Id, slots, refused);
+        var shown = RackView.Of(context.Wanted, context.Id, slots, refused, gone: allStarted ? new("MachineDeleted", "Somebody deleted the machine. PUT the rack again to create it anew.") : null);
         context.Status = shown;
         var summary = shown.Summary!;
         context.Percent = shown.Machines!.Average(machine => machine.PercentComplete);
         context.Message = $"{summary.Provisioned} of {summary.Machines} machines are ready, {summary.Failed} failed.";
-        if (summary.InProgress > 0)
+        if (!allStarted || summary.InProgress > 0)
             return StepResult.WaitFor(TimeSpan.FromSeconds(1));
         if (summary.Failed == 0)
             return StepResult.Done;
@@ -35,20 +36,21 @@ internal sealed class ProvisionRack(RackMachines machines) : Operation<Rack, Rac
     }
 }
 
-/// <summary>Gives back every machine of the rack, then the rack.</summary>
+/// <summary>Gives back every machine of the rack, then the rack; with forceDeletion the machines are forgotten as they are.</summary>
 [RunsOn("delete")]
 internal sealed class ReleaseRack(RackMachines machines) : Operation<Rack, RackStatus>
 {
-    public override IReadOnlyList<RackStep> Steps => [Do(machines.StartReleaseAsync), Try(AwaitReleasedAsync)];
+    public override IReadOnlyList<RackStep> Steps => [Try(ReleaseMachinesAsync)];
 
-    private async Task<StepResult> AwaitReleasedAsync(RackContext context, CancellationToken stop)
+    private async Task<StepResult> ReleaseMachinesAsync(RackContext context, CancellationToken stop)
     {
+        var started = await machines.StartReleaseAsync(context, stop);
         var slots = await machines.LookAsync(context, stop);
         if (slots.Count == 0)
             return StepResult.Done;
-        context.Status = RackView.Of(context.Wanted, context.Id, slots, new Dictionary<string, ErrorBody>(StringComparer.Ordinal));
+        context.Status = RackView.Of(context.Wanted, context.Id, slots, new Dictionary<string, ErrorBody>(StringComparer.Ordinal), gone: null);
         context.Message = $"{slots.Count} machines left.";
-        var failed = slots.Where(slot => slot.State is ProvisioningState.Failed or ProvisioningState.Canceled).ToList();
+        var failed = slots.Where(slot => slot.State is ProvisioningState.Failed or ProvisioningState.Canceled && started.Contains(slot.Name)).ToList();
         if (failed.Count == slots.Count)
             throw new OperationFailedException("RackReleaseFailed", $"{failed.Count} machines could not be given back; DELETE the rack again, or a machine with forceDeletion=true when its hardware is gone.",
                 [.. failed.Select(slot => (slot.Error ?? new("ReleaseFailed", "The machine could not be given back.")) with { Target = slot.Id })]);
@@ -62,7 +64,8 @@ internal sealed record RackSlot(string Id, string Name, ProvisioningState State,
 /// <summary>What a rack shows of its machines. Pure.</summary>
 internal static class RackView
 {
-    public static RackStatus Of(Rack rack, ResourceId id, IReadOnlyList<RackSlot> slots, IReadOnlyDictionary<string, ErrorBody> refused)
+    /// <param name="gone">What is wrong with a slot that has no machine; null when that is as it should be.</param>
+    public static RackStatus Of(Rack rack, ResourceId id, IReadOnlyList<RackSlot> slots, IReadOnlyDictionary<string, ErrorBody> refused, ErrorBody? gone)
     {
         var byName = slots.ToDictionary(slot => slot.Name, StringComparer.OrdinalIgnoreCase);
         var machines = Enumerable.Range(rack.Slots.First, rack.Slots.Count).Select(number =>
@@ -78,7 +81,7 @@ internal static class RackView
                 DetailedStatus = slot?.Status,
                 Step = slot?.Step,
                 PercentComplete = slot?.State is ProvisioningState.Succeeded ? 100 : slot?.Percent ?? 0,
-                Error = refused.GetValueOrDefault(name) ?? (failed ? slot!.Error ?? new("MachineFailed", "The machine's last operation did not succeed.") : null),
+                Error = refused.GetValueOrDefault(name) ?? (slot is null ? gone : failed ? slot!.Error ?? new("MachineFailed", "The machine's last operation did not succeed.") : null),
             };
         }).ToList();
         var errors = machines.Count(machine => machine.Error is not null);
@@ -93,44 +96,61 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
     /// <summary>Machines that could not even be started, by name: such as one whose BMC belongs to another resource.</summary>
     public const string Refused = "refused";
 
+    /// <summary>Machines that this operation has nothing more to do to, by name.</summary>
+    private const string Settled = "settled";
+
+    private const string PasswordPath = "bmc.credentials.password";
     private const int BatchSize = 50;
 
-    public async Task StartAsync(RackContext context, CancellationToken stop)
+    /// <summary>Starts what differs from what is wanted; machines that somebody works on are looked at again later. True when every machine is started, right, or refused.</summary>
+    public async Task<bool> StartAsync(RackContext context, CancellationToken stop)
     {
-        var password = await context.SecretAsync("machine.bmc.credentials.password", stop);
-        var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
-        if (password is not null)
-            secrets["bmc.credentials.password"] = password;
-        var refused = new Dictionary<string, ErrorBody>(StringComparer.Ordinal);
-        foreach (var batch in Enumerable.Range(context.Wanted.Slots.First, context.Wanted.Slots.Count).Chunk(BatchSize))
+        var settled = context.Recall<HashSet<string>>(Settled) ?? [];
+        var refused = context.Recall<Dictionary<string, ErrorBody>>(Refused) ?? [];
+        var open = Enumerable.Range(context.Wanted.Slots.First, context.Wanted.Slots.Count)
+            .Select(slot => context.Wanted.MachineIn(slot, context.Id.Name)).Where(machine => !settled.Contains(machine.Name)).ToList();
+        if (open.Count == 0)
+            return true;
+        var password = await context.SecretAsync($"machine.{PasswordPath}", stop);
+        foreach (var batch in open.Chunk(BatchSize))
         {
-            var wanted = batch.Select(slot => context.Wanted.MachineIn(slot, context.Id.Name)).ToList();
-            var existing = (await source.FindResourcesAsync([.. wanted.Select(w => Id(context, w.Name).Key)], stop)).ToDictionary(row => row.Key, StringComparer.Ordinal);
+            var existing = (await source.FindResourcesAsync([.. batch.Select(w => Id(context, w.Name).Key)], stop)).ToDictionary(row => row.Key, StringComparer.Ordinal);
+            var wanted = new List<(string Name, BareMetalMachine Machine, ResourceRow? Current)>();
+            foreach (var (name, machine) in batch)
+            {
+                var current = existing.GetValueOrDefault(Id(context, name).Key);
+                if (current is null || !await IsRightAsync(context, current, machine, password, stop))
+                    wanted.Add((name, machine, current));
+                else
+                    settled.Add(name);
+            }
+
             await context.InTransactionAsync(async (transaction, token) =>
             {
-                foreach (var (name, machine) in wanted)
+                foreach (var (name, machine, current) in wanted)
                 {
-                    var id = Id(context, name);
-                    var current = existing.GetValueOrDefault(id.Key);
-                    var properties = JsonSerializer.Serialize(machine, Json.WithoutSecrets);
-                    if (current is not null && (!current.State.IsTerminal() || (current.State is ProvisioningState.Succeeded && SameJson(current.Properties, properties))))
-                        continue;
-                    await transaction.Transaction.SaveAsync("machine", token);
-                    var outcome = await acceptor.AcceptAsync(transaction.Connection, Write(context, id, current, machine, properties, secrets), token);
-                    if (outcome is AcceptOutcome.Accepted)
-                        continue;
-                    await transaction.Transaction.RollbackAsync("machine", token);
-                    if (Refusal(outcome, machine) is { } refusal)
-                        refused[name] = refusal;
+                    if (current is not null && current.ManagedBy != context.Resource.Key)
+                    {
+                        refused[name] = new("MachineNameTaken", $"'{current.Id}' exists and does not belong to this rack.");
+                        settled.Add(name);
+                    }
+                    else if (current is null || current.State.IsTerminal())
+                    {
+                        await WriteAsync(context, transaction, name, machine, current, password, refused, settled, token);
+                    }
                 }
             }, stop);
         }
 
         context.Remember(Refused, refused);
+        context.Remember(Settled, settled);
+        return settled.Count >= context.Wanted.Slots.Count;
     }
 
-    public async Task StartReleaseAsync(RackContext context, CancellationToken stop)
+    /// <summary>Starts the deletion of every machine that is not on its way yet, over whatever else is being done to it; the answer is all that were ever started.</summary>
+    public async Task<IReadOnlySet<string>> StartReleaseAsync(RackContext context, CancellationToken stop)
     {
+        var started = context.Recall<HashSet<string>>(Settled) ?? [];
         await using var command = Sql.Command(source, "select key from resources where managed_by = $1 and state <> 'Deleting'", context.Resource.Key);
         var keys = new List<string>();
         await using (var reader = await command.ExecuteReaderAsync(stop))
@@ -141,18 +161,23 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
 
         foreach (var batch in keys.Chunk(BatchSize))
         {
-            var rows = await source.FindResourcesAsync(batch, stop);
             await context.InTransactionAsync(async (transaction, token) =>
             {
-                foreach (var row in rows)
+                foreach (var row in (await source.FindResourcesAsync(batch, token)).Where(row => !started.Contains(row.Name)))
                 {
                     await transaction.Transaction.SaveAsync("machine", token);
-                    var outcome = await acceptor.AcceptAsync(transaction.Connection, Deletion.Of(row, context.Operation), token);
-                    if (outcome is not AcceptOutcome.Accepted)
+                    var write = Deletion.Of(row, context.Operation);
+                    var outcome = await acceptor.AcceptAsync(transaction.Connection, write with { Operation = write.Operation! with { Parameters = context.Operation.Parameters } }, token);
+                    if (outcome is AcceptOutcome.Accepted)
+                        started.Add(row.Name);
+                    else
                         await transaction.Transaction.RollbackAsync("machine", token);
                 }
             }, stop);
         }
+
+        context.Remember(Settled, started);
+        return started;
     }
 
     public async Task<IReadOnlyList<RackSlot>> LookAsync(RackContext context, CancellationToken stop)
@@ -174,6 +199,33 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
 
         return slots;
     }
+
+    private async Task WriteAsync(RackContext context, FencedTransaction transaction, string name, BareMetalMachine machine, ResourceRow? current, string? password,
+        Dictionary<string, ErrorBody> refused, HashSet<string> settled, CancellationToken stop)
+    {
+        var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
+        if (password is not null)
+            secrets[PasswordPath] = password;
+        await transaction.Transaction.SaveAsync("machine", stop);
+        var outcome = await acceptor.AcceptAsync(transaction.Connection, Write(context, Id(context, name), current, machine, JsonSerializer.Serialize(machine, Json.WithoutSecrets), secrets), stop);
+        if (outcome is AcceptOutcome.Accepted)
+        {
+            settled.Add(name);
+            return;
+        }
+
+        await transaction.Transaction.RollbackAsync("machine", stop);
+        if (Refusal(outcome, machine) is not { } refusal)
+            return;
+        refused[name] = refusal;
+        settled.Add(name);
+    }
+
+    /// <summary>It succeeded, with the properties and the password of the template.</summary>
+    private static async Task<bool> IsRightAsync(RackContext context, ResourceRow current, BareMetalMachine machine, string? password, CancellationToken stop) =>
+        current.State is ProvisioningState.Succeeded && current.ManagedBy == context.Resource.Key
+        && SameJson(current.Properties, JsonSerializer.Serialize(machine, Json.WithoutSecrets))
+        && (password is null || password == await context.SecretAsync(PasswordPath, stop, current.Key));
 
     /// <summary>The rack's own reservation covers its machines.</summary>
     private static AcceptedWrite Write(RackContext context, ResourceId id, ResourceRow? current, BareMetalMachine machine, string properties, IReadOnlyDictionary<string, string> secrets) => new()
@@ -197,7 +249,7 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
     {
         AcceptOutcome.Taken taken => new("BmcAlreadyInUse", $"The BMC at {machine.Bmc.Endpoint} already belongs to '{taken.ResourceId}'."),
         AcceptOutcome.ParentGone => new("ResourceGroupNotFound", "The resource group is being deleted."),
-        // Busy or Changed: somebody works on that machine right now; it is watched like the others.
+        // Busy or Changed: somebody works on that machine right now; it is looked at again.
         _ => null,
     };
 

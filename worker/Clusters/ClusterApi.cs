@@ -9,7 +9,7 @@ using ControlPlane.Worker.Arm;
 namespace ControlPlane.Worker.Clusters;
 
 /// <summary>The few calls of the Kubernetes API that joining, cordoning and releasing a node need. Every call states its outcome; none waits.</summary>
-internal sealed class ClusterApi(HttpClient http, string token)
+internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patience)
 {
     public async Task<string> VersionAsync(CancellationToken stop)
     {
@@ -55,6 +55,12 @@ internal sealed class ClusterApi(HttpClient http, string token)
         return new(
             nodes!.RootElement.GetProperty("items").EnumerateArray().Select(Node).ToDictionary(node => node.Name, StringComparer.Ordinal),
             signed.OfType<string>().ToHashSet(StringComparer.Ordinal));
+    }
+
+    public async Task<ClusterNode?> FindNodeAsync(string name, CancellationToken stop)
+    {
+        using var node = await SendAsync(HttpMethod.Get, $"/api/v1/nodes/{name}", body: null, stop, HttpStatusCode.NotFound);
+        return node is null ? null : Node(node.RootElement);
     }
 
     public async Task SetUnschedulableAsync(string name, bool unschedulable, CancellationToken stop)
@@ -129,7 +135,7 @@ internal sealed class ClusterApi(HttpClient http, string token)
         }
         catch (Exception failure) when (failure is HttpRequestException || (failure is OperationCanceledException && !stop.IsCancellationRequested))
         {
-            throw new TransientStepException("ClusterUnreachable", $"The API server {http.BaseAddress} does not answer: {failure.Message}", failure);
+            throw new TransientStepException("ClusterUnreachable", $"The API server {http.BaseAddress} does not answer: {failure.Message}", failure, patience);
         }
 
         using (response)
@@ -139,7 +145,7 @@ internal sealed class ClusterApi(HttpClient http, string token)
             if (response.StatusCode is HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden)
                 throw new OperationFailedException("ClusterCredentialsRejected", $"The API server {http.BaseAddress} refused {method} {path} with {(int)response.StatusCode}; its token needs nodes, secrets in kube-system and certificate signing requests.");
             if (!response.IsSuccessStatusCode)
-                throw new TransientStepException("ClusterRequestFailed", $"The API server {http.BaseAddress} answered {method} {path} with {(int)response.StatusCode}.");
+                throw new TransientStepException("ClusterRequestFailed", $"The API server {http.BaseAddress} answered {method} {path} with {(int)response.StatusCode}.", patience: patience);
             return await JsonDocument.ParseAsync(await response.Content.ReadAsStreamAsync(stop), cancellationToken: stop);
         }
     }

@@ -15,10 +15,11 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
     private static readonly TimeSpan SnapshotAge = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<(string Server, string? Ca), Connection> connections = new();
 
-    public ClusterApi Connect(ConnectedCluster cluster, string token) => new(ConnectionTo(cluster).Http, token);
+    /// <param name="patience">How long a step may go on trying while the API server does not answer.</param>
+    public ClusterApi Connect(ConnectedCluster cluster, string token, TimeSpan patience = default) => new(ConnectionTo(cluster).Http, token, patience);
 
     /// <summary>The nodes as they are now or were half a second ago.</summary>
-    public async Task<ClusterSnapshot> SnapshotAsync(ConnectedCluster cluster, string token, CancellationToken stop)
+    public async Task<ClusterSnapshot> SnapshotAsync(ConnectedCluster cluster, string token, TimeSpan patience, CancellationToken stop)
     {
         var connection = ConnectionTo(cluster);
         Task<ClusterSnapshot> look;
@@ -28,7 +29,7 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
             {
                 connection.LookedAt = clock.GetTimestamp();
                 // Shared by many: no single caller may cancel it; the HttpClient's own limit ends it.
-                connection.Look = new ClusterApi(connection.Http, token).SnapshotAsync((name, request) => connection.Requests.GetOrAdd(name, _ => ClusterApi.NodeOf(request)), CancellationToken.None);
+                connection.Look = new ClusterApi(connection.Http, token, patience).SnapshotAsync((name, request) => connection.Requests.GetOrAdd(name, _ => ClusterApi.NodeOf(request)), CancellationToken.None);
             }
 
             look = connection.Look;

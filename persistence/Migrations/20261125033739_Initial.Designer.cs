@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261125031116_Initial")]
+    [Migration("20261125033739_Initial")]
     partial class Initial
     {
         /// <inheritdoc />
@@ -211,6 +211,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<string>("TraceParent")
                         .HasColumnType("text")
                         .HasColumnName("trace_parent");
+
+                    b.Property<long>("Wakes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("wakes");
 
                     b.HasKey("Id")
                         .HasName("pk_operations");

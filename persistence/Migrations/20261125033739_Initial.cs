@@ -114,6 +114,7 @@ namespace ControlPlane.Persistence.Migrations
                     deadline_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     cancel_requested_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    wakes = table.Column<long>(type: "bigint", nullable: false),
                     lease_owner = table.Column<string>(type: "text", nullable: true),
                     lease_epoch = table.Column<long>(type: "bigint", nullable: false),
                     lease_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
