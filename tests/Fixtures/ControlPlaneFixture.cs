@@ -39,6 +39,9 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
 
     internal Uri Endpoint { get; private set; } = null!;
 
+    /// <summary>What it has logged so far.</summary>
+    internal RecordedLog Log { get; } = new();
+
     /// <summary>What a client must trust.</summary>
     internal static string CaPem => LoopbackCertificate.Pem;
 
@@ -84,7 +87,7 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         database = await TestDatabase.CreateEmptyAsync();
         Endpoint = new Uri($"https://127.0.0.1:{FreePort()}");
         var builder = WebApplication.CreateBuilder();
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders().AddProvider(Log).SetMinimumLevel(LogLevel.Debug);
         foreach (var file in new[] { "boot.efi", "boot.iso" })
             await File.WriteAllBytesAsync(Path.Combine(artifacts.FullName, file), RandomNumberGenerator.GetBytes(64 * 1024));
         builder.Configuration.AddInMemoryCollection(Defaults(database, Endpoint, artifacts.FullName));
