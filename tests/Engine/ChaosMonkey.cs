@@ -9,7 +9,6 @@ namespace ControlPlane.Tests.Engine;
 internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, Action<string> report)
 {
     private readonly Random dice = new(seed);
-    private readonly List<Task> recoveries = [];
     private Task outage = Task.CompletedTask;
 
     public int Kills { get; private set; }
@@ -36,7 +35,7 @@ internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, 
             await PassAsync(TimeSpan.FromMilliseconds(dice.Next(500, 2500)));
         }
 
-        await Task.WhenAll([outage, .. recoveries]);
+        await outage;
     }
 
     private async Task KillAsync()
@@ -44,7 +43,7 @@ internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, 
         var victim = Pick();
         report($"SIGKILL {victim.Name} ({victim.Id})");
         await stack.KillAsync(victim);
-        recoveries.Add(stack.AddWorkerAsync());
+        stack.BeginWorker();
         Kills++;
     }
 
