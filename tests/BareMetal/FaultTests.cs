@@ -170,8 +170,7 @@ public sealed class FaultTests(ImpatientWorld world)
     {
         var place = await world.TakeAsync();
         await world.ProvisionAsync("burnt", place);
-        place.Suffers(Scenario.Dead);
-        MachinePower.Unplug(place.Machine);
+        place.Rack.Faults.Add(new() { Id = "burnt", Machines = [place.Slot], Action = FaultAction.Drop });
         Assert.Equal("BmcUnreachable", (await world.DeleteAsync(BareMetalWorld.MachinePath("burnt"))).ErrorCode);
         Assert.Equal("Error", (await world.PropertiesAsync(BareMetalWorld.MachinePath("burnt"))).GetProperty("detailedStatus").GetString());
         Assert.Equal("Succeeded", (await world.DeleteAsync(BareMetalWorld.MachinePath("burnt"), "?forceDeletion=true")).OperationStatus);
