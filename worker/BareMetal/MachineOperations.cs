@@ -190,15 +190,15 @@ internal sealed class StartMachine(PowerSteps power, NodeSteps node) : MachineOp
 }
 
 [RunsOn("powerOff")]
-internal sealed class PowerOffMachine(PowerSteps power, NodeSteps node) : MachineOperation
+internal sealed class PowerOffMachine(PowerSteps power) : MachineOperation
 {
-    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(node.NoteDownAsync)];
+    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(NodeSteps.NoteDownAsync)];
 }
 
 [RunsOn("restart")]
 internal sealed class RestartMachine(PowerSteps power, NodeSteps node) : MachineOperation
 {
-    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(node.NoteDownAsync), Try(power.OnAsync, "PowerOn"), Try(node.AwaitReadyAsync)];
+    public override IReadOnlyList<MachineStep> Steps => [Try(power.ShutDownAsync), Do(NodeSteps.NoteDownAsync), Try(power.OnAsync, "PowerOn"), Try(node.AwaitReadyAsync)];
 }
 
 [RunsOn("cordon")]

@@ -148,7 +148,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     }
 
     /// <summary>Off means that the node is not Ready, whatever the cluster still believes.</summary>
-    public Task NoteDownAsync(MachineContext context, CancellationToken stop)
+    public static Task NoteDownAsync(MachineContext context, CancellationToken stop)
     {
         if (context.Status.DetailedStatus is DetailedStatus.Provisioned)
             context.Status = context.Status with { ReadyState = false };
