@@ -14,6 +14,9 @@ internal sealed record LoadResult(double PerSecond, IReadOnlyList<double> Millis
 /// <summary>Requests over a fixed number of connections that stay open.</summary>
 internal sealed class Load : IAsyncDisposable
 {
+    private const int WarmUpRequests = 10_000;
+    private static readonly TimeSpan WarmUpAtMost = TimeSpan.FromSeconds(30);
+
     private readonly IReadOnlyList<Connection> connections;
 
     private Load(IReadOnlyList<Connection> connections) => this.connections = connections;
@@ -31,6 +34,14 @@ internal sealed class Load : IAsyncDisposable
     {
         var end = Stopwatch.GetTimestamp() + (long)(time.TotalSeconds * Stopwatch.Frequency);
         return RunAsync(request, number, expected, () => Stopwatch.GetTimestamp() is var now && now < end ? now : null);
+    }
+
+    /// <summary>Floods until the runtime has compiled the hot path for good, which takes thousands of requests and not a time.</summary>
+    public async Task WarmUpAsync(NumberedRequest request, Func<long> number, int expected)
+    {
+        var (sent, watch) = (0, Stopwatch.StartNew());
+        while (sent < WarmUpRequests && watch.Elapsed < WarmUpAtMost)
+            sent += (await FloodAsync(request, number, expected, TimeSpan.FromSeconds(1))).Milliseconds.Count;
     }
 
     /// <summary>Open loop: requests fall due at a fixed rate whatever the server does, and a latency counts from when its request was due.</summary>

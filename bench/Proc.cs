@@ -53,16 +53,17 @@ internal static class Proc
 internal sealed class CpuMeter(Stack stack)
 {
     private readonly Dictionary<string, double> spent = new(StringComparer.Ordinal);
-    private long requests;
+    private double requests;
 
-    public async Task<LoadResult> DuringAsync(Func<Task<LoadResult>> load)
+    /// <summary>Runs a load that comes to a rate; the rate is passed on.</summary>
+    public async Task<double> DuringAsync(TimeSpan time, Func<Task<double>> load)
     {
         var before = Read();
-        var result = await load();
+        var perSecond = await load();
         foreach (var (name, seconds) in Read())
             spent[name] = spent.GetValueOrDefault(name) + seconds - before[name];
-        requests += result.Milliseconds.Count;
-        return result;
+        requests += perSecond * time.TotalSeconds;
+        return perSecond;
     }
 
     public IEnumerable<Measure> PerRequest(string name) => spent.Select(part => Measure.Fact($"{name}.cpu.{part.Key}", part.Value / requests * 1e6, "us/request"));

@@ -5,6 +5,8 @@ var benches = new Dictionary<string, Func<Stack, IAsyncEnumerable<Measure>>>(Str
     ["accept"] = AcceptBench.RunAsync,
     ["get"] = GetBench.RunAsync,
     ["operation"] = OperationBench.RunAsync,
+    ["rack"] = RackBench.RunAsync,
+    ["machines"] = MachinesBench.RunAsync,
     ["list"] = ListBench.RunAsync,
     // Last: it leaves the database of the others for the one that people use.
     ["up"] = StartBench.RunAsync,

@@ -21,14 +21,14 @@ internal static class GetBench
         long Next() => (Interlocked.Increment(ref number) % 1000) + 1;
 
         await using var load = await Load.OpenAsync(stack, Connections);
-        await load.FloodAsync(get, Next, 200, TimeSpan.FromSeconds(3));
-        await Pgbench.RunAsync(stack, script, Connections, TimeSpan.FromSeconds(1));
+        await load.WarmUpAsync(get, Next, 200);
+        await Pgbench.RunAsync(stack, script, Connections, TimeSpan.FromSeconds(2));
         var meter = new CpuMeter(stack);
         var (product, reference) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
             reference.Add(await Pgbench.RunAsync(stack, script, Connections, Round));
-            product.Add((await meter.DuringAsync(() => load.FloodAsync(get, Next, 200, Round))).PerSecond);
+            product.Add(await meter.DuringAsync(Round, async () => (await load.FloodAsync(get, Next, 200, Round)).PerSecond));
         }
 
         yield return Measure.RatioAtLeast("get", product.Median(), "get/s", reference.Median(), 0.3);

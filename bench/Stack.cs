@@ -14,13 +14,15 @@ internal sealed class Stack : IDisposable
 
     private readonly Dictionary<string, int> processes;
 
-    private Stack(JsonElement run, X509Certificate2 authority)
+    private Stack(JsonElement run, X509Certificate2 authority, FrontDoorProcess? own)
     {
-        Endpoint = new(run.GetProperty("endpoint").GetString()!);
+        Endpoint = own?.Endpoint ?? new(run.GetProperty("endpoint").GetString()!);
         Subscription = run.GetProperty("subscriptionId").GetString()!;
         Location = run.GetProperty("location").GetString()!;
-        Postgres = run.GetProperty("postgres").GetString()!;
+        Postgres = own?.Postgres ?? run.GetProperty("postgres").GetString()!;
         processes = run.GetProperty("pids").EnumerateObject().ToDictionary(pid => pid.Name, pid => pid.Value.GetInt32(), StringComparer.Ordinal);
+        if (own is not null)
+            processes["host"] = own.Id;
         Tls = new()
         {
             TargetHost = Endpoint.Host,
@@ -49,10 +51,11 @@ internal sealed class Stack : IDisposable
     /// <summary>Of a process of the stack (<c>host</c>, <c>postgres</c>); null when the database server is somebody else's.</summary>
     public int? Process(string name) => processes.TryGetValue(name, out var id) ? id : null;
 
-    public static async Task<Stack> OpenAsync()
+    /// <param name="own">A front door to use in place of the host's.</param>
+    public static async Task<Stack> OpenAsync(FrontDoorProcess? own = null)
     {
         var run = JsonElement.Parse(await File.ReadAllTextAsync(Settings.RunFile));
-        var stack = new Stack(run, X509CertificateLoader.LoadCertificateFromFile(run.GetProperty("caFile").GetString()!));
+        var stack = new Stack(run, X509CertificateLoader.LoadCertificateFromFile(run.GetProperty("caFile").GetString()!), own);
         using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["grant_type"] = "client_credentials",
@@ -114,6 +117,9 @@ internal static class Settings
 {
     public static string RunFile { get; } = Required("CONTROLPLANE_RUN");
     public static string Pgbench { get; } = Required("CONTROLPLANE_PGBENCH");
+
+    /// <summary>Where <c>server.pem</c> and <c>server.key</c> of the development CA are.</summary>
+    public static string Tls { get; } = Required("CONTROLPLANE_TLS");
 
     /// <summary>The <c>dev</c> script of the checkout.</summary>
     public static string Dev { get; } = Required("CONTROLPLANE_DEV");

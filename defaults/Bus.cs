@@ -11,6 +11,7 @@ public static class Bus
     public static IServiceCollection AddBus(this IServiceCollection services, IConfiguration configuration, Action<IBusRegistrationConfigurator>? consumers = null) =>
         services.AddMassTransit(bus =>
         {
+            bus.DisableUsageTelemetry();
             consumers?.Invoke(bus);
             // Without the bus everything goes on, only a little later: no reason to take a process out of service.
             bus.ConfigureHealthCheckOptions(health => health.MinimalFailureStatus = HealthStatus.Degraded);

@@ -52,5 +52,5 @@ build_everything() {
 
 cmd_cpctl() {
     build_product
-    exec dotnet "$CPCTL_DLL" "$@"
+    CONTROLPLANE_RUN="${CONTROLPLANE_RUN:-$RUN_FILE}" exec dotnet "$CPCTL_DLL" "$@"
 }

@@ -67,7 +67,8 @@ cmd_bench() {
     stop_stack
     up bench "" 0
     export_settings "$(run_value postgres)" "$(run_value endpoint)"
-    CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" CONTROLPLANE_DEV="$ROOT/dev" dotnet "$BENCH_DLL" "$@" || code=$?
+    CONTROLPLANE_RUN="$RUN_FILE" CONTROLPLANE_PGBENCH="$PG_BIN/pgbench" CONTROLPLANE_DEV="$ROOT/dev" CONTROLPLANE_TLS="$TLS_DIR" \
+        dotnet "$BENCH_DLL" "$@" || code=$?
     stop_stack
     return "$code"
 }

@@ -43,7 +43,8 @@ public static class ControlPlaneDbServices
 
     private static NpgsqlDataSource DataSource(string address)
     {
-        var settings = new NpgsqlConnectionStringBuilder(address) { MaxAutoPrepare = 100, AutoPrepareMinUsages = 2, ApplicationName = "controlplane" };
+        // A connection keeps no state that the next user could see (no temporary tables, settings or session locks are left), so it need not be reset, which costs five statements.
+        var settings = new NpgsqlConnectionStringBuilder(address) { MaxAutoPrepare = 100, AutoPrepareMinUsages = 2, NoResetOnClose = true, ApplicationName = "controlplane" };
         if (!address.Contains("Pool Size", StringComparison.OrdinalIgnoreCase))
             settings.MaxPoolSize = 50;
         return NpgsqlDataSource.Create(settings);

@@ -16,8 +16,14 @@ public static class Schema
         await using var holder = await source.OpenConnectionAsync(cancel);
         await using (var take = new NpgsqlCommand("select pg_advisory_lock($1)", holder) { Parameters = { new() { Value = Lock } } })
             await take.ExecuteNonQueryAsync(cancel);
-        await db.Database.MigrateAsync(cancel);
-        await using var release = new NpgsqlCommand("select pg_advisory_unlock($1)", holder) { Parameters = { new() { Value = Lock } } };
-        await release.ExecuteNonQueryAsync(cancel);
+        try
+        {
+            await db.Database.MigrateAsync(cancel);
+        }
+        finally
+        {
+            await using var release = new NpgsqlCommand("select pg_advisory_unlock($1)", holder) { Parameters = { new() { Value = Lock } } };
+            await release.ExecuteNonQueryAsync(CancellationToken.None);
+        }
     }
 }

@@ -23,6 +23,7 @@ internal static class FrontDoor
         builder.Services.AddSingleton<Acceptor>();
         builder.Services.AddSingleton<Locations>();
         builder.Services.AddSingleton<ResourceEnvelope>();
+        builder.Services.AddSingleton<ResourceLookup>();
         builder.Services.AddSingleton<ResourceVerbs>();
         builder.Services.AddSingleton<OperationHints>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());

@@ -59,7 +59,7 @@ internal static partial class ListQuery
         while (true)
         {
             var match = Term().Match(filter, at);
-            if (!match.Success || match.Index != at)
+            if (!match.Success)
                 throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: expected {{name}} eq '{{value}}' or substringof('{{text}}', name).");
             if (!names.Add(match.Groups["part"].Success ? "substringof" : match.Groups["name"].Value))
                 throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: a name may be compared once.");
@@ -70,7 +70,7 @@ internal static partial class ListQuery
             if (at == filter.Length)
                 break;
             var and = And().Match(filter, at);
-            if (!and.Success || and.Index != at)
+            if (!and.Success)
                 throw ArmErrors.InvalidFilter(filter, $"at character {at + 1}: terms are joined by 'and' only.");
             at += and.Length;
         }
@@ -99,9 +99,9 @@ internal static partial class ListQuery
 
     private static string Unquote(string text) => text.Replace("''", "'", StringComparison.Ordinal);
 
-    [GeneratedRegex(@"\s*(?:(?<name>\w+)\s+eq\s+'(?<value>(?:[^']|'')*)'|substringof\(\s*'(?<part>(?:[^']|'')*)'\s*,\s*name\s*\))\s*", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
+    [GeneratedRegex(@"\G\s*(?:(?<name>\w+)\s+eq\s+'(?<value>(?:[^']|'')*)'|substringof\(\s*'(?<part>(?:[^']|'')*)'\s*,\s*name\s*\))\s*", RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Term();
 
-    [GeneratedRegex(@"and\b", RegexOptions.IgnoreCase, 1000)]
+    [GeneratedRegex(@"\Gand\b", RegexOptions.IgnoreCase, 1000)]
     private static partial Regex And();
 }

@@ -7,7 +7,7 @@ using Npgsql;
 namespace ControlPlane.Api.Arm;
 
 /// <summary>The ARM verbs, once for every resource type: read what is, check every rule, store in one transaction, tell a worker.</summary>
-internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, ResourceEnvelope envelope, OperationHints hints, Locations locations)
+internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup lookup, Acceptor acceptor, ResourceEnvelope envelope, OperationHints hints, Locations locations)
 {
     private static readonly JsonElement EmptyParameters = JsonSerializer.SerializeToElement(new { });
 
@@ -41,7 +41,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
     {
         ApiVersion.Require(http, type);
         var id = Id(http, type);
-        var row = await source.FindResourceAsync(id.Key, http.RequestAborted) ?? throw await MissingAsync(id, http.RequestAborted);
+        var row = await source.FindResourceAsync(id.Key, http.RequestAborted) ?? throw await lookup.MissingAsync(id, http.RequestAborted);
         if (Preconditions.NotModified(http.Request, row))
         {
             http.Response.StatusCode = StatusCodes.Status304NotModified;
@@ -83,10 +83,10 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         ApiVersion.Require(http, type);
         var id = Id(http, type);
         using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
-        var current = await SnapshotAsync(id, http.RequestAborted);
+        var current = await lookup.SnapshotAsync(id, http.RequestAborted);
         Preconditions.Check(http.Request, current);
         var wanted = envelope.Put(type, id, body.RootElement, current);
-        await CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
+        await lookup.CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
 
         var operation = type.CompletesOnWrite ? null : NewOperation(type, "put", wanted.Location ?? locations.Names[0]);
         var state = operation is null ? ProvisioningState.Succeeded : current is null ? ProvisioningState.Accepted : ProvisioningState.Updating;
@@ -101,10 +101,10 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         ApiVersion.Require(http, type);
         var id = Id(http, type);
         using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
-        var current = await SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
+        var current = await lookup.SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
         Preconditions.Check(http.Request, current);
         var wanted = ResourceEnvelope.Patch(type, body.RootElement, current);
-        await CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
+        await lookup.CheckReferencesAsync(id, wanted.Properties.References, http.RequestAborted);
 
         // Tags concern nobody but readers: they are complete once stored.
         if (type.CompletesOnWrite || !body.RootElement.TryGetProperty("properties", out _))
@@ -140,7 +140,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
                 throw ArmErrors.ActionRefused(refusal);
             if (await source.FindReferrerAsync(current, http.RequestAborted) is { } referrer)
                 throw ArmErrors.InUse(id, referrer);
-            if (current.State is ProvisioningState.Deleting && await ActiveAsync(id, http.RequestAborted) is { } running)
+            if (current.State is ProvisioningState.Deleting && await lookup.ActiveAsync(id, http.RequestAborted) is { } running)
             {
                 Accept(http, id, running);
                 return;
@@ -182,7 +182,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
         var action = type.Actions.FirstOrDefault(known => known.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
             ?? throw ArmErrors.ActionNotFound(type.Type, name, type.Actions.Select(known => known.Name));
         using var body = await RequestBody.ReadOptionalObjectAsync(http.Request, http.RequestAborted);
-        var current = await SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
+        var current = await lookup.SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
         Preconditions.Check(http.Request, current);
 
         var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
@@ -260,64 +260,6 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, Acceptor acceptor, 
             ModifiedByType = caller.PrincipalType,
         };
     }
-
-    /// <summary>The resource as it is, after making sure that its group and parent exist and take writes.</summary>
-    private async Task<ResourceRow?> SnapshotAsync(ResourceId id, CancellationToken cancel)
-    {
-        var parent = id.Parent!;
-        string[] keys = id.ResourceGroup is null || id.Type == ResourceType.ResourceGroup ? [id.Key, parent.Key] : [id.Key, parent.Key, id.GroupId!.Key];
-        var rows = await source.FindResourcesAsync(keys, cancel);
-        if (id.Type != ResourceType.ResourceGroup && id.GroupId is { } groupId)
-        {
-            var group = rows.FirstOrDefault(row => row.Key == groupId.Key) ?? throw ArmErrors.ResourceGroupNotFound(id.ResourceGroup!);
-            if (group.State is ProvisioningState.Deleting)
-                throw ArmErrors.GroupDeleting(group.Name);
-        }
-
-        if (rows.All(row => row.Key != parent.Key))
-            throw parent.Type == ResourceType.Subscription ? ArmErrors.SubscriptionNotFound(id.Subscription) : ArmErrors.ParentNotFound(parent);
-        var current = rows.FirstOrDefault(row => row.Key == id.Key);
-        if (current is not null && !current.State.IsTerminal())
-            throw current.Type == ResourceType.ResourceGroup.ToString() ? ArmErrors.GroupDeleting(current.Name)
-                : ArmErrors.OperationInProgress(id, (await ActiveAsync(id, cancel))?.Id ?? Guid.Empty);
-        return current;
-    }
-
-    private async Task CheckReferencesAsync(ResourceId id, IReadOnlyList<Reference> references, CancellationToken cancel)
-    {
-        if (references.Count == 0)
-            return;
-        var faults = new List<ErrorBody>();
-        var wanted = new List<(Reference Reference, ResourceId Id)>();
-        foreach (var reference in references)
-        {
-            if (!ResourceId.TryParse(reference.Id, out var target) || target.Type != reference.Type)
-                faults.Add(Shape.Fault($"properties.{reference.Target}", $"must be the id of a {reference.Type}"));
-            else if (!target.Subscription.Equals(id.Subscription, StringComparison.OrdinalIgnoreCase))
-                faults.Add(Shape.Fault($"properties.{reference.Target}", "must name a resource of the same subscription"));
-            else
-                wanted.Add((reference, target));
-        }
-
-        var found = await source.FindResourcesAsync([.. wanted.Select(w => w.Id.Key)], cancel);
-        faults.AddRange(wanted.Where(w => found.All(row => row.Key != w.Id.Key || row.State is ProvisioningState.Deleting))
-            .Select(w => new ErrorBody("LinkedResourceNotFound", $"'properties.{w.Reference.Target}' names '{w.Id.Text}', which does not exist.", $"properties.{w.Reference.Target}")));
-        if (faults.Count > 0)
-            throw ArmErrors.Invalid(faults);
-    }
-
-    private async Task<NewOperation?> ActiveAsync(ResourceId id, CancellationToken cancel)
-    {
-        await using var command = source.CreateCommand("select id, request, location from operations where resource_key = $1 and ended_at is null");
-        command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = id.Key });
-        await using var reader = await command.ExecuteReaderAsync(cancel);
-        return await reader.ReadAsync(cancel) ? new(reader.GetGuid(0), reader.GetString(1), reader.GetString(2), TimeSpan.Zero) : null;
-    }
-
-    private async Task<ArmException> MissingAsync(ResourceId id, CancellationToken cancel) =>
-        id.Type == ResourceType.ResourceGroup || await source.FindResourceAsync(id.GroupId!.Key, cancel) is null
-            ? ArmErrors.ResourceGroupNotFound(id.ResourceGroup!)
-            : ArmErrors.ResourceNotFound(id);
 
     private static ArmException Refusal(AcceptOutcome outcome, ResourceId id, string? location) => outcome switch
     {

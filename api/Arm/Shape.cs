@@ -65,7 +65,7 @@ internal static class Shape
             foreach (var member in json.EnumerateObject())
             {
                 var target = $"{path}.{member.Name}";
-                var property = info.Properties.FirstOrDefault(p => p.Name.Equals(member.Name, StringComparison.OrdinalIgnoreCase));
+                var property = info.Properties.FirstOrDefault(p => IsWritable(p) && p.Name.Equals(member.Name, StringComparison.OrdinalIgnoreCase));
                 if (property is null)
                 {
                     if (path != root || isReadOnlyEcho is null || !isReadOnlyEcho(member.Name, member.Value))
@@ -110,10 +110,12 @@ internal static class Shape
         }
     }
 
+    private static bool IsWritable(JsonPropertyInfo property) => property.Set is not null || property.AssociatedParameter is not null;
+
     private static ErrorBody Unknown(string target, string name, JsonTypeInfo info)
     {
-        var near = info.Properties.Select(p => p.Name).Where(known => Distance(known, name) <= 2).ToList();
-        return Fault(target, near.Count > 0 ? $"is not known; did you mean '{near[0]}'?" : $"is not known; known are {string.Join(", ", info.Properties.Select(p => p.Name))}");
+        var near = info.Properties.Where(IsWritable).Select(p => p.Name).Where(known => Distance(known, name) <= 2).ToList();
+        return Fault(target, near.Count > 0 ? $"is not known; did you mean '{near[0]}'?" : $"is not known; known are {string.Join(", ", info.Properties.Where(IsWritable).Select(p => p.Name))}");
     }
 
     private static string Expected(Type type) => type switch

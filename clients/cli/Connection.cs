@@ -50,7 +50,7 @@ internal sealed record Connection
     private static JsonObject? ReadRunFile()
     {
         var path = Environment.GetEnvironmentVariable("CONTROLPLANE_RUN") ?? FindRunFile();
-        if (path is null)
+        if (path is null || !File.Exists(path))
             return null;
         try
         {

@@ -72,7 +72,7 @@ internal sealed record RackProgress(string Name, TimeSpan Elapsed, IReadOnlyList
         var status = machine.Text("detailedStatus") ?? machine.Text("provisioningState") ?? "Pending";
         var failed = status is "Error" or "Failed" or "Canceled" || (error is not null && status is not "Provisioned");
         return new MachineProgress(
-            (long)(machine.Number("slot") ?? 0), machine.Text("name") ?? "", status, machine.Text("step") ?? "", machine.Number("percentComplete"),
+            (long)(machine.Number("slot") ?? 0), machine.Text("name") ?? "", status, status is "Provisioned" ? "" : machine.Text("step") ?? "", machine.Number("percentComplete"),
             error is null ? machine.Text("message") ?? "" : $"{error.Code}: {error.Message}", failed);
     }
 }

@@ -72,7 +72,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         insert into resources (key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
             created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, '{}', $11, 1, $12, $13, now(), $14, $15, now(), $14, $15, $16)
-        on conflict do nothing returning version, created_at, created_by, created_by_type, modified_at
+        {0} returning version, created_at, created_by, created_by_type, modified_at
         """;
 
     private const string Update = """
@@ -88,14 +88,14 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         {OperationSql.InsertEndActivity("ended")} returning operation_id
         """;
 
-    /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
     private const string InsertOperation = """
         insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, parameters, status, started_at, deadline_at, due_at,
             wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
-        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9,
-            greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now())), 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12)
-        on conflict do nothing
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9, {0}, 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12) {1}
         """;
+
+    /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
+    private const string AfterSuperseded = "greatest(now(), (select max(lease_until) from operations where resource_key = $2 and ended_at = now()))";
 
     private const string InsertActivity = """
         insert into activities (at, subscription, resource_id, action, status, principal, correlation_id, operation_id)
@@ -109,12 +109,20 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         on conflict (resource_key, path) do update set ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key, key_version = excluded.key_version
         """;
 
+    private const string OrNothing = "on conflict do nothing";
+    private static readonly string InsertOrFail = Fill(Insert, "");
+    private static readonly string InsertOrNothing = Fill(Insert, OrNothing);
+    private static readonly string OperationOrFail = Fill(InsertOperation, "now()", "");
+    private static readonly string OperationOrNothing = Fill(InsertOperation, "now()", OrNothing);
+    private static readonly string OperationAfterSuperseded = Fill(InsertOperation, AfterSuperseded, OrNothing);
     private static readonly string Preempted = Json.Write(new ErrorBody("OperationPreempted", "The resource was deleted while this operation ran."));
 
     /// <summary>Stores the write in a transaction of its own.</summary>
     public async Task<AcceptOutcome> AcceptAsync(AcceptedWrite write, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
+        if (write.ExpectedVersion is null && write.Quota is null)
+            return await CreateAsync(connection, write, cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var outcome = await AcceptAsync(connection, write, cancel);
         if (outcome is AcceptOutcome.Accepted)
@@ -142,14 +150,72 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         }
     }
 
+    /// <summary>
+    /// A batch without a transaction around it is one by itself. Whatever stands in the way of a create is a violated constraint, which undoes all of it, so that nothing
+    /// has to be looked at between the statements and the commit: one round trip.
+    /// </summary>
+    private async Task<AcceptOutcome> CreateAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        try
+        {
+            await using var batch = Batch(connection, write, InsertCommand(InsertOrFail, write), OperationOrFail);
+            await using var reader = await batch.ExecuteReaderAsync(cancel);
+            await reader.ReadAsync(cancel);
+            var accepted = Read(reader);
+            while (await reader.NextResultAsync(cancel))
+                continue;
+            return accepted;
+        }
+        catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
+        {
+            return new AcceptOutcome.ParentGone();
+        }
+        catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation)
+        {
+            return failure.ConstraintName == ConstraintNames.ActiveOperation
+                ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
+                : await WhyNotInsertedAsync(connection, write, cancel);
+        }
+    }
+
     private async Task<AcceptOutcome> StoreAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
-        await using var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(write));
+        var resource = write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(InsertOrNothing, write);
+        await using var batch = Batch(connection, write, resource, write.Supersede ? OperationAfterSuperseded : OperationOrNothing);
+        AcceptOutcome.Accepted accepted;
+        await using (var reader = await batch.ExecuteReaderAsync(cancel))
+        {
+            Guid? superseded = null;
+            if (write.Supersede)
+            {
+                superseded = await reader.ReadAsync(cancel) ? reader.GetGuid(0) : null;
+                await reader.NextResultAsync(cancel);
+            }
+
+            if (!await reader.ReadAsync(cancel))
+            {
+                await reader.DisposeAsync();
+                return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
+            }
+
+            accepted = Read(reader) with { Superseded = superseded };
+        }
+
+        return write.Operation is not null && OperationInserted(batch, write) is false
+            ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
+            : accepted;
+    }
+
+    private NpgsqlBatch Batch(NpgsqlConnection connection, AcceptedWrite write, NpgsqlBatchCommand resource, string insertOperation)
+    {
+        var batch = new NpgsqlBatch(connection);
+
+        // The operation first, then its resource: the order in which its worker locks them, so that the two never wait for each other.
         if (write.Supersede)
             batch.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
+        batch.BatchCommands.Add(resource);
         if (write.Operation is { } operation)
-            batch.BatchCommands.Add(OperationCommand(write, operation));
+            batch.BatchCommands.Add(OperationCommand(insertOperation, write, operation));
         foreach (var (path, secret) in write.Secrets)
         {
             var box = secrets.Seal($"{write.Id.Key}#{path}", secret);
@@ -158,36 +224,22 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
         batch.BatchCommands.Add(Command(InsertActivity, write.Id.Subscription.ToLowerInvariant(), write.Id.Text, write.Action,
             write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation is { } active ? active.Id : NpgsqlTypes.NpgsqlDbType.Uuid));
-
-        AcceptOutcome.Accepted accepted;
-        await using (var reader = await batch.ExecuteReaderAsync(cancel))
-        {
-            if (!await reader.ReadAsync(cancel))
-            {
-                await reader.DisposeAsync();
-                return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
-            }
-
-            accepted = new(reader.GetInt64(0), reader.GetFieldValue<DateTimeOffset>(1), reader.GetString(2), reader.GetString(3), reader.GetFieldValue<DateTimeOffset>(4), null);
-            if (write.Supersede && await reader.NextResultAsync(cancel) && await reader.ReadAsync(cancel))
-                accepted = accepted with { Superseded = reader.GetGuid(0) };
-        }
-
-        return write.Operation is not null && OperationInserted(batch, write) is false
-            ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
-            : accepted;
+        return batch;
     }
+
+    private static AcceptOutcome.Accepted Read(NpgsqlDataReader row) =>
+        new(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4), null);
 
     private static bool OperationInserted(NpgsqlBatch batch, AcceptedWrite write) => batch.BatchCommands[write.Supersede ? 2 : 1].RecordsAffected == 1;
 
-    private static NpgsqlBatchCommand InsertCommand(AcceptedWrite write) => Command(Insert,
+    private static NpgsqlBatchCommand InsertCommand(string insert, AcceptedWrite write) => Command(insert,
         write.Id.Key, write.Id.Text, write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),
         write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray());
 
     private static NpgsqlBatchCommand UpdateCommand(AcceptedWrite write, long version) => Command(Update,
         write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray(), write.Id.Key, version);
 
-    private static NpgsqlBatchCommand OperationCommand(AcceptedWrite write, NewOperation operation) => Command(InsertOperation,
+    private static NpgsqlBatchCommand OperationCommand(string insert, AcceptedWrite write, NewOperation operation) => Command(insert,
         operation.Id, write.Id.Key, write.Id.Text, write.Id.Type.ToString(), write.Id.Subscription.ToLowerInvariant(), operation.Location, operation.Request, operation.Parameters,
         operation.TimeLimit, write.Caller.Principal, write.Caller.CorrelationId, operation.TraceParent);
 
@@ -204,6 +256,13 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     {
         await using var command = new NpgsqlCommand("select id from operations where resource_key = $1 and ended_at is null", connection) { Parameters = { new() { Value = id.Key } } };
         return await command.ExecuteScalarAsync(cancel) is Guid active ? active : Guid.Empty;
+    }
+
+    private static string Fill(string sql, params ReadOnlySpan<string> parts)
+    {
+        for (var at = 0; at < parts.Length; at++)
+            sql = sql.Replace($"{{{at}}}", parts[at], StringComparison.Ordinal);
+        return sql;
     }
 
     private static NpgsqlBatchCommand Command(string sql, params ReadOnlySpan<object?> values)

@@ -109,18 +109,39 @@ public sealed class HostileInputTests(ConformanceFixture fixture)
         }
     }
 
-    [Theory, EachType(Which.Grouped)]
-    public async Task An_id_in_the_properties_that_is_none_is_400(string type)
+    [Theory, EachType]
+    public async Task Any_value_at_any_place_of_a_body_is_accepted_or_refused_and_never_500(string type)
     {
-        var thing = Subject.Frozen(fixture, type);
-        if (type != "ControlPlane.BareMetal/bareMetalMachines")
-            return;
-        foreach (var id in new[] { "", "/", "nonsense", "/subscriptions", "/subscriptions//resourceGroups/", thing.Path, $"{ArmHttp.SubscriptionPath}/resourceGroups/g/providers/ControlPlane.BareMetal/osImages/missing", new string('/', 5000) })
+        var places = Places(Subject.Frozen(fixture, type).Body, []).ToList();
+        string[] values = ["null", "\"\"", "0", "-1", "1e308", "123456789012345678901234567890", "true", "[]", "{}", "[null]", "[[1]]", """{"a":null}""", "\"\\\\\"", $"\"{new string('x', 70_000)}\"", "\"{slot:99999999999}\"", "\"https://\""];
+        foreach (var place in places)
         {
-            thing.Set("osImageId", id);
-            thing.Set("clusterId", id);
-            (await thing.PutAsync()).Is(400);
+            foreach (var value in values)
+            {
+                var thing = Subject.Frozen(fixture, type, takeMachine: false);
+                var at = place[..^1].Aggregate((JsonNode)thing.Body, (node, name) => node[name]!);
+                at[place[^1]] = JsonNode.Parse(value);
+                var put = await thing.PutAsync();
+                Assert.True(put.Status is 201 or 400 or 409, $"{string.Join('.', place)} = {value[..Math.Min(50, value.Length)]}: {put.Status} {put.Text}");
+                if (put.Status == 201)
+                    (await thing.PatchAsync(new() { ["tags"] = new JsonObject() })).Is(type == ResourceType.ResourceGroup.ToString() ? 200 : 409);
+            }
         }
+    }
+
+    [Theory, EachType]
+    public async Task The_longest_names_are_accepted_and_read_back(string type)
+    {
+        // Three bytes in UTF-8 a character, none alike: the longest keys that an index must hold.
+        var (group, name) = (Distinct(0x4e00), Distinct(0x5e00));
+        var thing = Subject.Frozen(fixture, type, Uri.EscapeDataString(group));
+        if (type != ResourceType.ResourceGroup.ToString())
+            Assert.InRange((await Arm.PutAsync($"{ArmHttp.SubscriptionPath}/resourceGroups/{Uri.EscapeDataString(group)}", new JsonObject { ["location"] = "westeurope" })).Status, 200, 201);
+        var path = thing.PathOf(Uri.EscapeDataString(name));
+        (await Arm.PutAsync(path, thing.Body)).Is(201);
+        Assert.Equal(Uri.UnescapeDataString(path), (await Arm.GetAsync(path)).Is(200).Json.GetProperty("id").GetString());
+
+        static string Distinct(int first) => string.Concat(Enumerable.Range(first, 260).Select(code => (char)code));
     }
 
     [Fact]
@@ -145,6 +166,17 @@ public sealed class HostileInputTests(ConformanceFixture fixture)
         }
 
         (await thing.GetAsync()).Is(404);
+    }
+
+    /// <summary>The path of every member at any depth.</summary>
+    private static IEnumerable<string[]> Places(JsonObject body, string[] above)
+    {
+        foreach (var (name, value) in body)
+        {
+            yield return [.. above, name];
+            foreach (var below in value is JsonObject inner ? Places(inner, [.. above, name]) : [])
+                yield return below;
+        }
     }
 
     private async Task RefusedAsync(Subject thing, string body)

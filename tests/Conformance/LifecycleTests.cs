@@ -68,6 +68,19 @@ public sealed class LifecycleTests(ConformanceFixture fixture)
         (await thing.GetAsync()).Is(404);
     }
 
+    [Fact]
+    public async Task Deletions_that_race_the_end_of_their_create_are_all_accepted_and_all_end()
+    {
+        var images = Enumerable.Range(0, 150).Select(_ => Subject.Running(fixture, "ControlPlane.BareMetal/osImages")).ToList();
+        var deletions = await Task.WhenAll(images.Select(async image =>
+        {
+            await image.CreateAsync();
+            return (await image.DeleteAsync()).Is(202);
+        }));
+        foreach (var deletion in deletions)
+            Assert.Equal("Succeeded", (await Plane.Arm.FinishAsync(deletion)).OperationStatus);
+    }
+
     [Theory, EachType(Which.Asynchronous)]
     public async Task An_ended_operation_never_changes(string type)
     {

@@ -9,8 +9,8 @@ namespace ControlPlane.Tests.Conformance;
 /// <summary>What the rules need to know of a type beyond its registration.</summary>
 internal sealed record Sample
 {
-    /// <summary>Properties that a PUT of a new resource may carry; every call gives one that no other resource claims.</summary>
-    public required Func<JsonObject> Properties { get; init; }
+    /// <summary>Properties that a PUT of a new resource may carry. With true they claim a machine that no other resource claims; with false, where it matters, one that does not exist.</summary>
+    public required Func<bool, JsonObject> Properties { get; init; }
 
     /// <summary>A property that must be there and must not be null.</summary>
     public string Required { get; init; } = "";
@@ -31,16 +31,17 @@ internal sealed class Samples(ReadyFile world)
     public const string Secret = "tell-nobody-7c1f";
 
     private int machines;
+    private int nobody = 40_000;
 
     public Sample Of(ResourceType type) => Table.GetValueOrDefault(type)
         ?? throw new InvalidOperationException($"There is no sample of {type}. Add one to {nameof(Samples)}.{nameof(Table)}: every registered type is held to the rules of this suite.");
 
     private Dictionary<ResourceType, Sample> Table => new()
     {
-        [ResourceType.ResourceGroup] = new() { Properties = () => [] },
+        [ResourceType.ResourceGroup] = new() { Properties = _ => [] },
         [ConnectedCluster.Type] = new()
         {
-            Properties = () => new()
+            Properties = _ => new()
             {
                 ["apiServer"] = world.Cluster.Server,
                 ["caCertificate"] = world.Cluster.CaPem,
@@ -53,7 +54,7 @@ internal sealed class Samples(ReadyFile world)
         },
         [OsImage.Type] = new()
         {
-            Properties = () => new()
+            Properties = _ => new()
             {
                 ["version"] = "24.04.3",
                 ["url"] = world.Images[0].Url,
@@ -66,7 +67,7 @@ internal sealed class Samples(ReadyFile world)
         },
         [BareMetalMachine.Type] = new()
         {
-            Properties = () => Machine($"https://127.0.0.1:{NextBmc()}"),
+            Properties = take => Machine($"https://127.0.0.1:{NextBmc(take)}"),
             Required = "bmc",
             Optional = "nodeLabels",
             OptionalValue = () => new JsonObject { ["tier"] = "gold" },
@@ -83,13 +84,13 @@ internal sealed class Samples(ReadyFile world)
     };
 
     /// <summary>A rack of the one machine that the next port belongs to.</summary>
-    private JsonObject RackOfOne()
+    private JsonObject RackOfOne(bool take)
     {
         var machine = Machine(endpoint: null);
         return new()
         {
             ["slots"] = new JsonObject { ["first"] = 1, ["last"] = 1 },
-            ["bmcEndpoint"] = $"https://127.0.0.1:{{slot+{NextBmc() - 1}}}",
+            ["bmcEndpoint"] = $"https://127.0.0.1:{{slot+{NextBmc(take) - 1}}}",
             ["machineNamePattern"] = "{rack}-{slot:00}",
             ["machine"] = machine,
         };
@@ -108,8 +109,10 @@ internal sealed class Samples(ReadyFile world)
         return new() { ["bmc"] = bmc, ["allowUncertifiedHardware"] = true };
     }
 
-    private int NextBmc()
+    private int NextBmc(bool take)
     {
+        if (!take)
+            return Interlocked.Increment(ref nobody);
         var next = Interlocked.Increment(ref machines);
         return next <= world.Machines ? world.BmcPortBase + next - 1
             : throw new InvalidOperationException($"All {world.Machines} simulated machines are taken; raise their number in {nameof(ConformanceFixture)}.");

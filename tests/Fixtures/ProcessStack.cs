@@ -47,13 +47,12 @@ internal sealed class ProcessStack : IAsyncDisposable
 
     public static async Task<ProcessStack> StartAsync(Composition composition, int workers, bool bus = true, params (string Name, string Value)[] settings)
     {
-        var rabbit = composition is Composition.RabbitMq && bus ? await RabbitMqServer.StartAsync() : null;
+        var rabbit = composition is Composition.RabbitMq && bus ? await RabbitMqServer.BeginAsync() : null;
         var stack = new ProcessStack(composition, await TestDatabase.CreateEmptyAsync(), rabbit, settings);
         try
         {
-            await stack.StartFrontDoorAsync();
-            for (var worker = 0; worker < workers; worker++)
-                await stack.AddWorkerAsync();
+            await Task.WhenAll(stack.StartFrontDoorAsync(), rabbit?.ReadyAsync() ?? Task.CompletedTask);
+            await Task.WhenAll(Enumerable.Range(0, workers).Select(_ => stack.AddWorkerAsync()));
             stack.Arm = await ArmHttp.SignInAsync(stack.Endpoint);
             return stack;
         }

@@ -43,20 +43,23 @@ internal sealed class RabbitMqServer : IAsyncDisposable
     /// <summary>As the product's configuration <c>RabbitMq:Uri</c> takes it.</summary>
     public string Uri => $"amqp://test:{password}@127.0.0.1:{port}";
 
-    public static async Task<RabbitMqServer> StartAsync()
+    /// <summary>Begins to start it; <see cref="ReadyAsync"/> tells when it is there.</summary>
+    public static async Task<RabbitMqServer> BeginAsync()
     {
         var rabbit = new RabbitMqServer();
         await File.WriteAllTextAsync(Path.Combine(rabbit.home, "rabbitmq.conf"), $"listeners.tcp.1 = 127.0.0.1:{rabbit.port}\ndefault_user = test\ndefault_pass = {rabbit.password}\n");
         await File.WriteAllTextAsync(Path.Combine(rabbit.home, "enabled_plugins"), "[].");
-        await rabbit.ResumeAsync();
+        rabbit.Begin();
         return rabbit;
     }
 
+    public Task ReadyAsync() => Eventually.Async(AnswersAsync, "RabbitMQ answers", StartPatience);
+
     /// <summary>Starts it, again after <see cref="CrashAsync"/>, with what it had stored.</summary>
-    public async Task ResumeAsync()
+    public Task ResumeAsync()
     {
-        server = ServerProcess.Start("rabbitmq", Path.Combine(Binaries, "rabbitmq-server"), [], environment);
-        await Eventually.Async(AnswersAsync, "RabbitMQ answers", StartPatience);
+        Begin();
+        return ReadyAsync();
     }
 
     /// <summary>SIGKILL to the broker itself; the script that started it ends with it.</summary>
@@ -77,6 +80,8 @@ internal sealed class RabbitMqServer : IAsyncDisposable
             await Eventually.Async(() => !mapper.IsRunning, "the port mapper is gone");
         Directory.Delete(home, recursive: true);
     }
+
+    private void Begin() => server = ServerProcess.Start("rabbitmq", Path.Combine(Binaries, "rabbitmq-server"), [], environment);
 
     /// <summary>Erlang's own process, which the server's start script leaves in a file.</summary>
     private int? BrokerId()

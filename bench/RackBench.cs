@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+
+namespace ControlPlane.Bench;
+
+/// <summary>One PUT of a rack of 42 machines until all are nodes, against BMCs that take no time: once with a host that never did it before, and once more.</summary>
+internal static class RackBench
+{
+    public static async IAsyncEnumerable<Measure> RunAsync(Stack stack)
+    {
+        await using (var simulation = await Simulation.StartAsync(42, seed: 1))
+            yield return Measure.Fact("rack.42.first", (await Racks.ProvisionAsync(stack, simulation, "bench-rack-first")).TotalSeconds, "s");
+        await using (var simulation = await Simulation.StartAsync(42, seed: 2))
+            yield return Measure.AtMost("rack.42", (await Racks.ProvisionAsync(stack, simulation, "bench-rack")).TotalSeconds, "s", 10);
+    }
+}
+
+/// <summary>A thousand machines at once, with front door and worker in processes of their own; what the worker needs for it.</summary>
+internal static class MachinesBench
+{
+    public static async IAsyncEnumerable<Measure> RunAsync(Stack embedded)
+    {
+        await using var door = await FrontDoorProcess.StartAsync(embedded);
+        using var stack = await Stack.OpenAsync(door);
+        await using var worker = WorkerProcess.Start(door);
+        await using var simulation = await Simulation.StartAsync(1000, seed: 3);
+        var time = await Racks.ProvisionAsync(stack, simulation, "bench-machines");
+        yield return Measure.AtMost("machines.1000", time.TotalSeconds, "s", 120);
+        yield return Measure.AtMost("machines.1000.worker", Proc.PeakResidentMegabytes(worker.Id), "MB", 400);
+        yield return Measure.Fact("machines.1000.worker.cpu", Proc.CpuSeconds(worker.Id), "s");
+        yield return Measure.Fact("machines.1000.door.cpu", Proc.CpuSeconds(door.Id), "s");
+        yield return Measure.Fact("machines.1000.sims.cpu", Proc.CpuSeconds(simulation.Id), "s");
+    }
+}
+
+/// <summary>The worker as a process of its own.</summary>
+internal sealed class WorkerProcess : IAsyncDisposable
+{
+    private readonly Process process;
+
+    private WorkerProcess(Process process) => this.process = process;
+
+    public int Id => process.Id;
+
+    public static WorkerProcess Start(FrontDoorProcess door) => new(Programs.Start("Worker", new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["ConnectionStrings__postgres"] = door.Postgres,
+        ["Provisioning__PublicUri"] = door.Endpoint.GetLeftPart(UriPartial.Authority),
+        ["ASPNETCORE_URLS"] = "http://127.0.0.1:0",
+    }));
+
+    public async ValueTask DisposeAsync()
+    {
+        process.Kill();
+        await process.WaitForExitAsync();
+        process.Dispose();
+    }
+}
+
+internal static class Racks
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+
+    /// <summary>From sending the PUT of the rack until its operation has succeeded; group, cluster and image are there before.</summary>
+    public static async Task<TimeSpan> ProvisionAsync(Stack stack, Simulation simulation, string group)
+    {
+        await stack.PutGroupAsync(group);
+        var cluster = $"{stack.GroupPath(group)}/providers/Microsoft.Kubernetes/connectedClusters/cluster";
+        var image = $"{stack.ImagesPath(group)}/image";
+        await FinishAsync(stack, await stack.PutAsync(cluster, simulation.Cluster(stack)));
+        await FinishAsync(stack, await stack.PutAsync(image, simulation.Image(stack)));
+        var begin = Stopwatch.GetTimestamp();
+        await FinishAsync(stack, await stack.PutAsync($"{stack.GroupPath(group)}/providers/ControlPlane.BareMetal/racks/rack", simulation.Rack(stack, image, cluster)));
+        return Stopwatch.GetElapsedTime(begin);
+    }
+
+    private static async Task FinishAsync(Stack stack, HttpResponseMessage accepted)
+    {
+        using var limit = new CancellationTokenSource(Limit);
+        var watch = new Uri(accepted.Headers.GetValues("Azure-AsyncOperation").Single());
+        accepted.Dispose();
+        while (true)
+        {
+            var operation = await stack.Http.GetFromJsonAsync<JsonElement>(watch, limit.Token);
+            switch (operation.GetProperty("status").GetString())
+            {
+                case "Succeeded":
+                    return;
+                case "Failed" or "Canceled":
+                    throw new InvalidOperationException($"The operation did not succeed: {Start(operation.GetProperty("error").GetRawText())}");
+            }
+
+            await Task.Delay(100, limit.Token);
+        }
+    }
+
+    private static string Start(string text) => text.Length <= 2000 ? text : $"{text[..2000]}…";
+}
