@@ -156,7 +156,7 @@ internal sealed partial class ArmErrorRendering(RequestDelegate next, ILogger<Ar
                 return new(bad.StatusCode, new("InvalidRequestContent", bad.Message));
             case JsonException json:
                 return ArmErrors.NotJson(json.Message);
-            case Npgsql.NpgsqlException { IsTransient: true } or TimeoutException:
+            case var _ when IsOutage(failure):
                 LogStore(failure);
                 return ArmErrors.StoreUnavailable();
             default:
@@ -164,6 +164,10 @@ internal sealed partial class ArmErrorRendering(RequestDelegate next, ILogger<Ar
                 return ArmErrors.Internal(http.Response.Headers["x-ms-request-id"].ToString());
         }
     }
+
+    /// <summary>Entity Framework wraps what Npgsql throws.</summary>
+    private static bool IsOutage(Exception? failure) =>
+        failure is not null && (failure is Npgsql.NpgsqlException { IsTransient: true } or TimeoutException || IsOutage(failure.InnerException));
 
     public static Task WriteAsync(HttpContext http, ArmException failure)
     {

@@ -118,7 +118,7 @@ public sealed class HostileInputTests(ConformanceFixture fixture)
         {
             foreach (var value in values)
             {
-                var thing = Subject.Frozen(fixture, type, takeMachine: false);
+                var thing = Subject.Frozen(fixture, type);
                 var at = place[..^1].Aggregate((JsonNode)thing.Body, (node, name) => node[name]!);
                 at[place[^1]] = JsonNode.Parse(value);
                 var put = await thing.PutAsync();

@@ -96,7 +96,6 @@ public sealed class LifecycleTests(ConformanceFixture fixture)
     public async Task A_patch_is_carried_out_and_read_back(string type)
     {
         var thing = Subject.Running(fixture, type);
-        thing.Remove(thing.Sample.Optional);
         await Plane.Arm.FinishAsync(await thing.CreateAsync());
         var patch = (await thing.PatchAsync(Subject.PatchOf(thing.Sample.Optional, thing.Sample.OptionalValue()))).Is(202);
         await Plane.Arm.FinishAsync(patch);
@@ -139,6 +138,8 @@ public sealed class LifecycleTests(ConformanceFixture fixture)
         ];
         Assert.All(answers, answer => Assert.DoesNotContain(secret, answer.Text + string.Concat(answer.Headers.Values), StringComparison.Ordinal));
 
+        Assert.Contains("ControlPlane.Worker", Plane.Log.Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(secret, Plane.Log.Text, StringComparison.Ordinal);
         var tables = ((string)(await Plane.Database.ScalarAsync("select string_agg(quote_ident(table_name), ',') from information_schema.tables where table_schema = 'public'"))!).Split(',');
         Assert.Contains("secrets", tables);
         foreach (var table in tables)

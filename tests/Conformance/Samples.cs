@@ -9,7 +9,7 @@ namespace ControlPlane.Tests.Conformance;
 /// <summary>What the rules need to know of a type beyond its registration.</summary>
 internal sealed record Sample
 {
-    /// <summary>Properties that a PUT of a new resource may carry. With true they claim a machine that no other resource claims; with false, where it matters, one that does not exist.</summary>
+    /// <summary>Properties that a PUT of a new resource may carry. With true they claim a simulated machine for it alone; with false the address of one that nobody will ever ask.</summary>
     public required Func<bool, JsonObject> Properties { get; init; }
 
     /// <summary>A property that must be there and must not be null.</summary>

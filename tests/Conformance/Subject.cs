@@ -12,13 +12,13 @@ internal sealed class Subject
     private static int count;
     private readonly string group;
 
-    private Subject(ControlPlaneFixture plane, Samples samples, string type, string group, bool takeMachine = true)
+    private Subject(ControlPlaneFixture plane, Samples samples, string type, string group, bool claimMachine)
     {
         (Plane, Type, this.group) = (plane, ResourceProviders.All.Single(known => known.Type.ToString() == type), group);
         Sample = samples.Of(Type.Type);
         Name = $"Thing-{Interlocked.Increment(ref count):0000}";
         Path = PathOf(Name);
-        Body = new() { ["location"] = "westeurope", ["tags"] = new JsonObject { ["purpose"] = "test" }, ["properties"] = Sample.Properties(takeMachine) };
+        Body = new() { ["location"] = "westeurope", ["tags"] = new JsonObject { ["purpose"] = "test" }, ["properties"] = Sample.Properties(claimMachine) };
     }
 
     public ControlPlaneFixture Plane { get; }
@@ -38,11 +38,12 @@ internal sealed class Subject
     public JsonObject Properties => Body["properties"]!.AsObject();
 
     /// <summary>On the front door without workers: what it accepts goes on until <see cref="EndAsync"/>.</summary>
-    public static Subject Frozen(ConformanceFixture fixture, string type, string group = ConformanceFixture.Group, bool takeMachine = true) =>
-        new(fixture.Frozen, fixture.Samples, type, group, takeMachine);
+    public static Subject Frozen(ConformanceFixture fixture, string type, string group = ConformanceFixture.Group) =>
+        new(fixture.Frozen, fixture.Samples, type, group, claimMachine: false);
 
     /// <summary>On the whole control plane: operations run and end.</summary>
-    public static Subject Running(ConformanceFixture fixture, string type, string group = ConformanceFixture.Group) => new(fixture.Whole, fixture.Samples, type, group);
+    public static Subject Running(ConformanceFixture fixture, string type, string group = ConformanceFixture.Group) =>
+        new(fixture.Whole, fixture.Samples, type, group, claimMachine: true);
 
     public Task<ArmAnswer> PutAsync(params (string Name, string Value)[] headers) => Arm.PutAsync(Path, Body, headers);
 

@@ -24,8 +24,8 @@ internal sealed class SimulatedFleet : IAsyncDisposable
     /// <param name="seed">Of the simulation.</param>
     public static async Task<SimulatedFleet> StartAsync(ProcessStack stack, int size, int seed)
     {
-        var rack = await SimulatedRack.StartAsync(new() { Machines = size, Seed = seed, Personality = "mixed" });
-        var fleet = new SimulatedFleet(rack, $"{ArmHttp.SubscriptionPath}/resourceGroups/fleet");
+        var simulated = await SimulatedRack.StartAsync(new() { Machines = size, Seed = seed, Personality = "mixed" });
+        var fleet = new SimulatedFleet(simulated, $"{ArmHttp.SubscriptionPath}/resourceGroups/fleet");
         await stack.Arm.PutAsync(fleet.group, new JsonObject { ["location"] = "westeurope" });
         await Parallel.ForAsync(1, size + 1, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (slot, _) =>
         {

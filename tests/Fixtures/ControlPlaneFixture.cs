@@ -10,6 +10,7 @@ using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Xunit;
 
 namespace ControlPlane.Tests.Fixtures;
@@ -38,11 +39,22 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
 
     internal Uri Endpoint { get; private set; } = null!;
 
+    /// <summary>What it has logged so far.</summary>
+    internal RecordedLog Log { get; } = new();
+
     /// <summary>What a client must trust.</summary>
     internal static string CaPem => LoopbackCertificate.Pem;
 
     /// <summary>The whole host; what is not given is as the fixture has it.</summary>
     internal static Task<ControlPlaneFixture> StartAsync(params (string Name, string Value)[] settings) => StartAsync(HostComposition.Build, settings);
+
+    /// <summary>The whole host, which reaches PostgreSQL through a relay that can be cut.</summary>
+    internal static async Task<ControlPlaneFixture> StartAsync(TcpRelay postgres)
+    {
+        var plane = new ControlPlaneFixture();
+        await plane.BootAsync(HostComposition.Build, [], postgres);
+        return plane;
+    }
 
     /// <summary>A front door without any worker: what it accepts stays accepted, so that a test can look at an operation in progress for as long as it likes.</summary>
     internal static Task<ControlPlaneFixture> StartFrontDoorAsync(params (string Name, string Value)[] settings) => StartAsync(FrontDoorAlone, settings);
@@ -70,16 +82,18 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         return plane;
     }
 
-    private async Task BootAsync(Func<WebApplicationBuilder, WebApplication> compose, IEnumerable<KeyValuePair<string, string?>> settings)
+    private async Task BootAsync(Func<WebApplicationBuilder, WebApplication> compose, IEnumerable<KeyValuePair<string, string?>> settings, TcpRelay? postgres = null)
     {
         database = await TestDatabase.CreateEmptyAsync();
         Endpoint = new Uri($"https://127.0.0.1:{FreePort()}");
         var builder = WebApplication.CreateBuilder();
-        builder.Logging.ClearProviders();
+        builder.Logging.ClearProviders().AddProvider(Log).SetMinimumLevel(LogLevel.Debug);
         foreach (var file in new[] { "boot.efi", "boot.iso" })
             await File.WriteAllBytesAsync(Path.Combine(artifacts.FullName, file), RandomNumberGenerator.GetBytes(64 * 1024));
         builder.Configuration.AddInMemoryCollection(Defaults(database, Endpoint, artifacts.FullName));
         builder.Configuration.AddInMemoryCollection(settings);
+        if (postgres is not null)
+            builder.Configuration["ConnectionStrings:postgres"] = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = postgres.Port }.ConnectionString;
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, Endpoint.Port, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         app = compose(builder);
         await app.InitializeFrontDoorAsync(CancellationToken.None);
