@@ -53,6 +53,10 @@ public static class ResourceReads
             Where("type = ?", type);
         else
             Where("not type = any(?)", new[] { ResourceType.Subscription.ToString(), ResourceType.ResourceGroup.ToString() });
+        // Implied by the columns above ("0" follows "/"), but it bounds the scan whichever index is chosen: the primary key in its order would pass over every key before the group.
+        var prefix = page.ResourceGroup is { } scope ? $"/subscriptions/{page.Subscription}/resourcegroups/{scope}/" : $"/subscriptions/{page.Subscription}/";
+        Where("key >= ?", prefix);
+        Where("key < ?", $"{prefix[..^1]}0");
         if (page.After is { } after)
             Where("key > ?", after);
         if (page.Location is { } location)
