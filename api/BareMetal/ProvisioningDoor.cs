@@ -129,10 +129,10 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     {
         var attempt = await FindAsync(http, ended: "AttemptEnded");
         var report = await ReadAsync<WipedReport>(http);
-        if (attempt.PermitConsumedAt is null)
-            throw new ArmException(409, new("PermitRequired", "POST wipe-started first."));
         if (report.Disks is null || report.Disks.Any(disk => disk?.Serial is null))
             throw ArmErrors.NotJson("disks must be an array of {serial, method}.");
+        if (attempt.PermitConsumedAt is null)
+            throw new ArmException(409, new("PermitRequired", "POST wipe-started first."));
         if (DiskPlanning.Shortfall(Json.Read<ProvisioningInstructions>(attempt.Instructions!).Wipe!, report.Disks) is { } shortfall)
         {
             await FailAsync(attempt, shortfall, http.RequestAborted);
@@ -289,18 +289,4 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
     private static bool Same(string? a, string? b) => string.Equals(a?.Trim(), b?.Trim(), StringComparison.OrdinalIgnoreCase);
 
     private static string? Short(string? text) => text?.Length > 500 ? text[..500] : text;
-
-    private sealed record Hello(string? Mac, string? Serial, string? Uuid);
-
-    private sealed record AgentInventory(IReadOnlyList<AgentDisk>? Disks);
-
-    private sealed record PermitUse(Guid Permit);
-
-    private sealed record AgentProgress(long Seq, string? Phase, double Percent, string? Message);
-
-    private sealed record WipedReport(IReadOnlyList<WipedDisk>? Disks);
-
-    private sealed record WrittenReport(string? Sha256);
-
-    private sealed record AgentFailure(string? Code, string? Message, JsonElement Evidence);
 }

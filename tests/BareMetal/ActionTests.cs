@@ -30,6 +30,19 @@ public sealed class ActionTests(BareMetalWorld world)
     }
 
     [Fact]
+    public async Task A_system_that_does_not_listen_is_asked_once_and_then_switched_off_by_force()
+    {
+        var place = await world.TakeAsync();
+        await world.ProvisionAsync("deaf", place);
+        place.Suffers(Scenario.NeverBoots);
+        MachinePower.Reset(place.Machine, "ForceRestart");
+        var before = place.Journal.Count;
+        await AssertSucceedsAsync(BareMetalWorld.MachinePath("deaf"), "powerOff");
+        Assert.Equal(PowerState.Off, place.Machine.Power);
+        Assert.Equal(2, place.Journal.Skip(before).Count(entry => entry.Method == "POST" && entry.Path.Contains("ComputerSystem.Reset", StringComparison.Ordinal)));
+    }
+
+    [Fact]
     public async Task A_cordoned_node_takes_no_pods_and_loses_them_when_evacuated()
     {
         var place = await world.TakeAsync();

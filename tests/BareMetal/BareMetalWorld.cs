@@ -27,6 +27,9 @@ public class BareMetalWorld : IAsyncLifetime
     internal ControlPlaneFixture Plane => plane!;
     internal ArmHttp Arm => Plane.Arm;
     internal static string GroupPath => $"{ArmHttp.SubscriptionPath}/resourceGroups/{Group}";
+    /// <summary>One attempt for all requests that must change nothing.</summary>
+    internal DoorAgent? Victim { get; set; }
+
     internal byte[] BootFile { get; } = [.. Enumerable.Range(0, 3000).Select(i => (byte)(i % 251))];
 
     /// <summary>Long enough for a machine that works on a busy computer.</summary>

@@ -1,6 +1,4 @@
 using System.Net;
-using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Simulators.BareMetal;
 using ControlPlane.Tests.Fixtures;
@@ -200,59 +198,13 @@ public sealed class DoorTests(BareMetalWorld world)
     }
 
     /// <summary>One attempt for all requests that must change nothing.</summary>
-    private async Task<Agent> SharedAsync()
-    {
-        var found = await world.Arm.GetAsync(BareMetalWorld.MachinePath("victim"));
-        if (found.Status == 404)
-            shared = await KnockAsync("victim");
-        return shared!;
-    }
+    private async Task<DoorAgent> SharedAsync() => world.Victim ??= await KnockAsync("victim");
 
-    private static Agent? shared;
+    private Task<DoorAgent> KnockAsync(string name) => DoorAgent.KnockAsync(world, name);
 
-    private async Task<Agent> KnockAsync(string name)
-    {
-        var place = (await world.TakeAsync()).Suffers(Scenario.NeverBoots);
-        var accepted = await world.Arm.PutAsync(BareMetalWorld.MachinePath(name), place.Body());
-        Assert.True(accepted.Status == 201, accepted.ToString());
-        await Eventually.Async(() => place.BootToken is not null && place.Machine.Power == PowerState.On, "the machine was told where to boot from");
-        return new(this, place, accepted, place.BootToken!);
-    }
-
-    private async Task<ArmAnswer> SendAsync(string token, HttpMethod method, string step, string? body = null)
-    {
-        using var anonymous = world.Arm.Anonymous();
-        return await anonymous.SendRawAsync(method, $"/provision/{token}/{step}", body is null ? null : new StringContent(body, Encoding.UTF8, "application/json"));
-    }
+    private Task<ArmAnswer> SendAsync(string token, HttpMethod method, string step, string? body = null) => DoorAgent.SendAsync(world, token, method, step, body);
 
     private static JsonObject Wiped(string serial, string method) => new() { ["serial"] = serial, ["method"] = method };
 
     private static (int, string?) Refusal(ArmAnswer answer) => (answer.Status, answer.ErrorCode);
-
-    private sealed record Agent(DoorTests Door, Place Place, ArmAnswer Accepted, string Token)
-    {
-        public Task<ArmAnswer> PostAsync(string step, JsonObject body) => Door.SendAsync(Token, HttpMethod.Post, step, body.ToJsonString());
-
-        public async Task HelloAsync()
-        {
-            var identity = Place.Machine.Identity;
-            var answer = await PostAsync("hello", new() { ["mac"] = identity.Mac, ["serial"] = identity.Serial, ["uuid"] = identity.Uuid.ToString() });
-            Assert.True(answer.Status == 200, answer.ToString());
-        }
-
-        public async Task ReportAsync()
-        {
-            await HelloAsync();
-            var disks = Place.Machine.Disks.Select(disk => (JsonNode)new JsonObject { ["name"] = disk.Name, ["serial"] = disk.Serial, ["wwn"] = disk.Wwn, ["sizeBytes"] = disk.SizeBytes, ["supports"] = new JsonArray("discard") });
-            var answer = await PostAsync("inventory", new() { ["disks"] = new JsonArray([.. disks]) });
-            Assert.True(answer.Status == 204, answer.ToString());
-        }
-
-        public async Task StartWipeAsync()
-        {
-            await ReportAsync();
-            var order = (await Door.SendAsync(Token, HttpMethod.Get, "instructions")).Copy();
-            Assert.Equal(204, (await PostAsync("wipe-started", new() { ["permit"] = order["permit"]!.DeepClone() })).Status);
-        }
-    }
 }

@@ -150,6 +150,17 @@ public sealed class FaultTests(ImpatientWorld world)
     }
 
     [Fact]
+    public async Task An_agent_that_comes_back_from_a_silence_goes_on()
+    {
+        var agent = await DoorAgent.KnockAsync(world, "speechless");
+        await agent.StartWipeAsync();
+        await Eventually.Async(() => world.PropertiesAsync(BareMetalWorld.MachinePath("speechless")), machine => machine.GetProperty("actionStates")[0].GetRawText().Contains("silent", StringComparison.Ordinal), "the silence is noticed");
+        Assert.Equal(204, (await agent.PostAsync("progress", new() { ["seq"] = 1, ["phase"] = "wiping", ["percent"] = 50, ["message"] = "back again" })).Status);
+        await Eventually.Async(() => world.PropertiesAsync(BareMetalWorld.MachinePath("speechless")), machine => machine.GetProperty("actionStates")[0].GetRawText().Contains("back again", StringComparison.Ordinal), "the agent is heard");
+        Assert.Equal("AgentLost", (await world.FinishAsync(agent.Accepted)).ErrorCode);
+    }
+
+    [Fact]
     public async Task A_node_that_cannot_be_drained_stays_a_node()
     {
         var place = await world.TakeAsync();
@@ -170,8 +181,7 @@ public sealed class FaultTests(ImpatientWorld world)
     {
         var place = await world.TakeAsync();
         await world.ProvisionAsync("burnt", place);
-        place.Suffers(Scenario.Dead);
-        MachinePower.Unplug(place.Machine);
+        place.Rack.Faults.Add(new() { Id = "burnt", Machines = [place.Slot], Action = FaultAction.Drop });
         Assert.Equal("BmcUnreachable", (await world.DeleteAsync(BareMetalWorld.MachinePath("burnt"))).ErrorCode);
         Assert.Equal("Error", (await world.PropertiesAsync(BareMetalWorld.MachinePath("burnt"))).GetProperty("detailedStatus").GetString());
         Assert.Equal("Succeeded", (await world.DeleteAsync(BareMetalWorld.MachinePath("burnt"), "?forceDeletion=true")).OperationStatus);

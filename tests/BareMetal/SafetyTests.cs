@@ -92,6 +92,18 @@ public sealed class SafetyTests(BareMetalWorld world)
     }
 
     [Fact]
+    public async Task Another_server_at_the_address_of_a_provisioned_machine_is_not_taken_for_it()
+    {
+        var place = await world.TakeAsync();
+        await world.ProvisionAsync("swapped", place);
+        // As if the store remembered another server than the one that answers.
+        await world.Plane.Database.ExecuteAsync("update hardware_identities set identity = identity || '-before' where resource_key like '%/swapped'");
+        var ended = await world.PutMachineAsync("swapped", place.Body());
+        Assert.Equal("MachineIdentityChanged", ended.ErrorCode);
+        Assert.Equal("Provisioned", (await world.PropertiesAsync(BareMetalWorld.MachinePath("swapped"))).GetProperty("detailedStatus").GetString());
+    }
+
+    [Fact]
     public async Task One_machine_behind_two_addresses_belongs_to_one_resource()
     {
         var place = await world.TakeAsync();

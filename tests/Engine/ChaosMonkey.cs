@@ -9,22 +9,17 @@ namespace ControlPlane.Tests.Engine;
 internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, Action<string> report)
 {
     private readonly Random dice = new(seed);
-    private readonly List<Task> recoveries = [];
     private Task outage = Task.CompletedTask;
 
     public int Kills { get; private set; }
     public int Pauses { get; private set; }
     public int Outages { get; private set; }
 
-    /// <summary>Each kind of harm was done at least once.</summary>
-    public bool HasDoneAll => Kills > 0 && Pauses > 0 && Outages > 0;
-
-    /// <summary>Goes on until <paramref name="stop"/>, and leaves everything running.</summary>
+    /// <summary>Does each kind of harm once and goes on until <paramref name="stop"/>; leaves everything running.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        // Each kind of harm comes once before any comes twice.
         var plan = new Queue<Func<Task>>(Shuffled([KillAsync, PauseAsync, StopBusAsync]));
-        while (!stop.IsCancellationRequested)
+        while (plan.Count > 0 || !stop.IsCancellationRequested)
         {
             var harm = plan.TryDequeue(out var planned) ? planned : dice.Next(100) switch
             {
@@ -36,7 +31,7 @@ internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, 
             await PassAsync(TimeSpan.FromMilliseconds(dice.Next(500, 2500)));
         }
 
-        await Task.WhenAll([outage, .. recoveries]);
+        await outage;
     }
 
     private async Task KillAsync()
@@ -44,7 +39,7 @@ internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, 
         var victim = Pick();
         report($"SIGKILL {victim.Name} ({victim.Id})");
         await stack.KillAsync(victim);
-        recoveries.Add(stack.AddWorkerAsync());
+        stack.BeginWorker();
         Kills++;
     }
 

@@ -113,8 +113,8 @@ public abstract class EngineTests(RunningEngine engine)
         var id = Guid.NewGuid();
         await Database.ExecuteAsync($$"""
             insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, status, started_at, deadline_at, due_at,
-                lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id)
-            values ($1, $2, $3, $4, '{{ControlPlaneFixture.Subscription}}', 'westeurope', $5, 'Accepted', now(), now() + $6, now(), 0, 0, 0, 0, 0, '[]', '{}', 'test', 'test')
+                wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id)
+            values ($1, $2, $3, $4, '{{ControlPlaneFixture.Subscription}}', 'westeurope', $5, 'Accepted', now(), now() + $6, now(), 0, 0, 0, 0, 0, 0, '[]', '{}', 'test', 'test')
             """, id, path.ToLowerInvariant(), path, resourceType, request, timeLeft ?? TimeSpan.FromHours(1));
         return id;
     }

@@ -23,6 +23,7 @@ internal sealed class ProcessStack : IAsyncDisposable
     private readonly string directory = Directory.CreateTempSubdirectory("controlplane").FullName;
     private readonly Dictionary<string, string> environment;
     private readonly List<ServerProcess> workers = [];
+    private int workersSoFar;
 
     private ProcessStack(Composition composition, TestDatabase database, RabbitMqServer? rabbit, IEnumerable<(string Name, string Value)> settings)
     {
@@ -71,10 +72,14 @@ internal sealed class ProcessStack : IAsyncDisposable
         await ReadyAsync(FrontDoor, client);
     }
 
-    public async Task<ServerProcess> AddWorkerAsync(params (string Name, string Value)[] settings)
+    /// <summary>Starts another worker and does not wait for it.</summary>
+    public void BeginWorker() => workers.Add(StartWorker(new($"http://127.0.0.1:{LoopbackPort.Free()}")));
+
+    /// <summary>Starts another worker; it is ready when this returns.</summary>
+    public async Task<ServerProcess> AddWorkerAsync()
     {
         var address = new Uri($"http://127.0.0.1:{LoopbackPort.Free()}");
-        var worker = Start("Worker", $"worker-{workers.Count + 1}", [new("ASPNETCORE_URLS", address.ToString()), .. settings.Select(setting => KeyValuePair.Create(Variable(setting.Name), setting.Value))]);
+        var worker = StartWorker(address);
         workers.Add(worker);
         using var client = new HttpClient { BaseAddress = address };
         await ReadyAsync(worker, client);
@@ -103,6 +108,8 @@ internal sealed class ProcessStack : IAsyncDisposable
         await Database.DisposeAsync();
         Directory.Delete(directory, recursive: true);
     }
+
+    private ServerProcess StartWorker(Uri address) => Start("Worker", $"worker-{++workersSoFar}", [new("ASPNETCORE_URLS", address.ToString())]);
 
     private ServerProcess Start(string project, string name, IEnumerable<KeyValuePair<string, string>> more) =>
         ServerProcess.Start(name, "dotnet", [Program(project)], environment.Concat(more));

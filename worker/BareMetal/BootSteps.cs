@@ -17,6 +17,7 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
 
     private const string AttemptKey = "attempt";
     private const string TriesKey = "tries";
+    private const string QuietKey = "quietSince";
 
     public Task PrepareInstallAsync(MachineContext context, CancellationToken stop) => PrepareAsync(context, install: true, stop);
 
@@ -122,6 +123,7 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
         var mac = InspectionSteps.BootMac(wanted, inventory) ?? throw new OperationFailedException("BootPortNotFound", "The machine has no boot port any more; inspect it.");
         context.Also((transaction, token) => attempts.CreateAsync(transaction.Connection, attempt, context.Id, context.Operation.Id, method, inventory, mac, plan, token));
         context.Remember(AttemptKey, attempt);
+        context.Remember<DateTimeOffset?>(QuietKey, null);
         context.Status = context.Status with
         {
             DetailedStatus = install ? DetailedStatus.Provisioning : DetailedStatus.Deprovisioning,
@@ -156,14 +158,32 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
 
     private StepResult Wait(MachineContext context, AttemptView view, TimeSpan limit, string code, string doing)
     {
-        if (view.SilentFor > timeouts.Value.Heartbeat)
-            throw new OperationFailedException("AgentLost", $"The in-band agent has been silent for {view.SilentFor.TotalSeconds:0} s while {doing}; the machine may have lost power or network. Use retry.", evidence: context.Status.Attempt);
-        if (view.StalledFor > timeouts.Value.Stall && view.Phase != "wiping")
-            throw new OperationFailedException("AgentStalled", $"No progress for {view.StalledFor.TotalSeconds:0} s while {doing}.", evidence: context.Status.Attempt);
         if (context.InStepFor > limit)
             throw new OperationFailedException(code, $"Still {doing} after {limit}.", evidence: context.Status.Attempt);
-        context.Message = view.Message ?? $"Waiting: {doing}.";
+        if (Quiet(view, doing) is not { } quiet)
+        {
+            context.Remember<DateTimeOffset?>(QuietKey, null);
+            context.Message = view.Message ?? $"Waiting: {doing}.";
+        }
+        else if (context.Recall<DateTimeOffset?>(QuietKey) is not { } since)
+        {
+            // It may be the control plane that was away: whoever still lives gets the time to say so.
+            context.Remember<DateTimeOffset?>(QuietKey, context.Lease.Now);
+            context.Message = $"{quiet.Message} Looking once more.";
+        }
+        else if (context.Lease.Now - since > timeouts.Value.Heartbeat / 2)
+        {
+            throw new OperationFailedException(quiet.Code, quiet.Message, evidence: context.Status.Attempt);
+        }
+
         return StepResult.WaitFor(Shorter(timeouts.Value.Heartbeat));
+    }
+
+    private (string Code, string Message)? Quiet(AttemptView view, string doing)
+    {
+        if (view.SilentFor > timeouts.Value.Heartbeat)
+            return ("AgentLost", $"The in-band agent has been silent for {view.SilentFor.TotalSeconds:0} s while {doing}; the machine may have lost power or network. Use retry.");
+        return view.StalledFor > timeouts.Value.Stall && view.Phase != "wiping" ? ("AgentStalled", $"No progress for {view.StalledFor.TotalSeconds:0} s while {doing}.") : null;
     }
 
     private static TimeSpan Shorter(TimeSpan limit) => limit / 2 < Look ? limit / 2 : Look;

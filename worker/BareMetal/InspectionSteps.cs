@@ -23,6 +23,14 @@ internal sealed class InspectionSteps(MachineBmc bmc)
             throw new OperationFailedException("MachineIdentityUnknown", "The BMC reports neither a UUID nor a serial number; the machine cannot be told from others.");
         await context.InTransactionAsync(async (transaction, token) =>
         {
+            var known = await transaction.ScalarAsync<string[]>("select array_agg(identity order by identity) from hardware_identities where resource_key = $1", token, context.Resource.Key) ?? [];
+            if (known.Length > 0 && !known.Intersect(claims, StringComparer.Ordinal).Any())
+            {
+                if (context.Status.DetailedStatus is DetailedStatus.Provisioned)
+                    throw new OperationFailedException("MachineIdentityChanged", $"Another server answers at {context.Wanted.Bmc.Endpoint}: it is {string.Join(", ", claims)}, this machine was {string.Join(", ", known)}. Use the replace action if it was replaced.");
+                await transaction.ExecuteAsync("delete from hardware_identities where resource_key = $1", token, context.Resource.Key);
+            }
+
             foreach (var claim in claims)
             {
                 await transaction.ExecuteAsync("insert into hardware_identities (identity, resource_key) values ($1, $2) on conflict do nothing", token, claim, context.Resource.Key);
@@ -69,7 +77,7 @@ internal sealed class InspectionSteps(MachineBmc bmc)
         if (context.Wanted.OsImageId is null)
         {
             Show(context, DetailedStatus.Available, "Inspected; give osImageId and clusterId to provision it.");
-            return Task.FromResult(StepResult.GoTo(nameof(MachineOperation.Rest)));
+            return Task.FromResult(StepResult.GoTo(nameof(MachineOperation.Finish)));
         }
 
         if (BootMac(context.Wanted, context.Status.HardwareInventory!) is null)

@@ -11,6 +11,11 @@ internal sealed class PowerSteps(MachineBmc bmc, IOptions<MachineTimeouts> timeo
 {
     private static readonly TimeSpan Look = TimeSpan.FromSeconds(1);
 
+    /// <summary>A request that the BMC accepted and forgot is made again after this.</summary>
+    private static readonly TimeSpan Again = TimeSpan.FromSeconds(20);
+
+    private const string AskedKey = "powerAsked";
+
     public Task<StepResult> ForceOffAsync(MachineContext context, CancellationToken stop) => ReachAsync(context, ResetType.ForceOff, PowerState.Off, timeouts.Value.PowerChange, stop);
 
     public Task<StepResult> OnAsync(MachineContext context, CancellationToken stop) => ReachAsync(context, ResetType.On, PowerState.On, timeouts.Value.PowerChange, stop);
@@ -25,11 +30,16 @@ internal sealed class PowerSteps(MachineBmc bmc, IOptions<MachineTimeouts> timeo
 
     private async Task<StepResult> ReachAsync(MachineContext context, ResetType ask, PowerState wanted, TimeSpan limit, CancellationToken stop)
     {
+        var asked = context.Recall<Request?>(AskedKey);
+        var asksNow = asked?.Type != ask || asked.At < context.Operation.StepStartedAt || context.Lease.Now - asked.At > Again;
         var now = await bmc.AskAsync(context, async machine =>
         {
-            await machine.RequestPowerAsync(ask, stop);
+            if (asksNow)
+                await machine.RequestPowerAsync(ask, stop);
             return await machine.ReadPowerAsync(stop);
         }, stop);
+        if (asksNow)
+            context.Remember(AskedKey, new Request(ask, context.Lease.Now));
         context.Status = context.Status with { PowerState = now.ToString() };
         if (now == wanted)
             return StepResult.Done;
@@ -38,4 +48,7 @@ internal sealed class PowerSteps(MachineBmc bmc, IOptions<MachineTimeouts> timeo
         context.Message = $"Waiting for {wanted}; the BMC says {now}.";
         return StepResult.WaitFor(Look);
     }
+
+    /// <summary>What the BMC was asked for last, and when.</summary>
+    private sealed record Request(ResetType Type, DateTimeOffset At);
 }
