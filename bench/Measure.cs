@@ -1,3 +1,4 @@
+using System.Text.Encodings.Web;
 using System.Text.Json;
 
 namespace ControlPlane.Bench;
@@ -36,7 +37,7 @@ internal sealed record Measure
 /// <summary>Prints each measure as soon as it is known: a row of a table, or one JSON object per line.</summary>
 internal sealed class Report(bool json)
 {
-    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web);
+    private static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
     private bool begun;
 
     public void Add(Measure measure)

@@ -21,12 +21,21 @@ if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
 }
 
 var report = new Report(json);
+var failed = false;
 foreach (var (name, run) in benches.Where(bench => names.Count == 0 || names.Contains(bench.Key, StringComparer.Ordinal)))
 {
     await Console.Error.WriteLineAsync($"Measuring {name}");
-    using var stack = await Stack.OpenAsync();
-    await foreach (var measure in run(stack))
-        report.Add(measure);
+    try
+    {
+        using var stack = await Stack.OpenAsync();
+        await foreach (var measure in run(stack))
+            report.Add(measure);
+    }
+    catch (Exception failure)
+    {
+        failed = true;
+        await Console.Error.WriteLineAsync($"{name} could not be measured: {failure}");
+    }
 }
 
-return 0;
+return failed ? 1 : 0;
