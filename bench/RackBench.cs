@@ -9,23 +9,24 @@ internal static class RackBench
 {
     public static async IAsyncEnumerable<Measure> RunAsync(Stack stack)
     {
-        await using (var simulation = await Simulation.StartAsync(42, seed: 1))
-            yield return Measure.Fact("rack.42.first", (await Racks.ProvisionAsync(stack, simulation, "bench-rack-first")).TotalSeconds, "s");
-        await using (var simulation = await Simulation.StartAsync(42, seed: 2))
-            yield return Measure.AtMost("rack.42", (await Racks.ProvisionAsync(stack, simulation, "bench-rack")).TotalSeconds, "s", 10);
+        await using var simulation = await Simulation.StartAsync(84);
+        yield return Measure.Fact("rack.42.first", (await Racks.ProvisionAsync(stack, simulation, "bench-rack-first", 1, 42)).TotalSeconds, "s");
+        yield return Measure.AtMost("rack.42", (await Racks.ProvisionAsync(stack, simulation, "bench-rack", 43, 84)).TotalSeconds, "s", 10);
     }
 }
 
 /// <summary>A thousand machines at once, with front door and worker in processes of their own; what the worker needs for it.</summary>
 internal static class MachinesBench
 {
+    private const int Count = 1000;
+
     public static async IAsyncEnumerable<Measure> RunAsync(Stack embedded)
     {
         await using var door = await FrontDoorProcess.StartAsync(embedded);
         using var stack = await Stack.OpenAsync(door);
         await using var worker = WorkerProcess.Start(door);
-        await using var simulation = await Simulation.StartAsync(1000, seed: 3);
-        var time = await Racks.ProvisionAsync(stack, simulation, "bench-machines");
+        await using var simulation = await Simulation.StartAsync(Count);
+        var time = await Racks.ProvisionAsync(stack, simulation, "bench-machines", 1, Count);
         yield return Measure.AtMost("machines.1000", time.TotalSeconds, "s", 120);
         yield return Measure.AtMost("machines.1000.worker", Proc.PeakResidentMegabytes(worker.Id), "MB", 400);
         yield return Measure.Fact("machines.1000.worker.cpu", Proc.CpuSeconds(worker.Id), "s");
@@ -63,7 +64,7 @@ internal static class Racks
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     /// <summary>From sending the PUT of the rack until its operation has succeeded; group, cluster and image are there before.</summary>
-    public static async Task<TimeSpan> ProvisionAsync(Stack stack, Simulation simulation, string group)
+    public static async Task<TimeSpan> ProvisionAsync(Stack stack, Simulation simulation, string group, int firstSlot, int lastSlot)
     {
         await stack.PutGroupAsync(group);
         var cluster = $"{stack.GroupPath(group)}/providers/Microsoft.Kubernetes/connectedClusters/cluster";
@@ -71,7 +72,7 @@ internal static class Racks
         await FinishAsync(stack, await stack.PutAsync(cluster, simulation.Cluster(stack)));
         await FinishAsync(stack, await stack.PutAsync(image, simulation.Image(stack)));
         var begin = Stopwatch.GetTimestamp();
-        await FinishAsync(stack, await stack.PutAsync($"{stack.GroupPath(group)}/providers/ControlPlane.BareMetal/racks/rack", simulation.Rack(stack, image, cluster)));
+        await FinishAsync(stack, await stack.PutAsync($"{stack.GroupPath(group)}/providers/ControlPlane.BareMetal/racks/rack", simulation.Rack(stack, image, cluster, firstSlot, lastSlot)));
         return Stopwatch.GetElapsedTime(begin);
     }
 

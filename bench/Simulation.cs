@@ -9,21 +9,19 @@ internal sealed class Simulation : IAsyncDisposable
 {
     private readonly Process process;
 
-    private Simulation(Process process, JsonElement world, int machines) => (this.process, World, Machines) = (process, world, machines);
+    private Simulation(Process process, JsonElement world) => (this.process, World) = (process, world);
 
     /// <summary>Addresses and credentials (the simulators' ready file).</summary>
     public JsonElement World { get; }
 
-    public int Machines { get; }
     public int Id => process.Id;
 
-    /// <param name="seed">Decides serial numbers: machines of another seed are other machines.</param>
-    public static async Task<Simulation> StartAsync(int machines, int seed)
+    public static async Task<Simulation> StartAsync(int machines)
     {
         var ready = Path.Combine(Path.GetTempPath(), $"controlplane-{Environment.ProcessId}.simulators.json");
         File.Delete(ready);
         var simulators = Programs.Start("Simulators", new Dictionary<string, string>(StringComparer.Ordinal),
-            "--machines", $"{machines}", "--personality", "mixed", "--clock", "0", "--seed", $"{seed}", "--ready-file", ready, "--trust-ca", Path.Combine(Settings.Tls, "ca.pem"));
+            "--machines", $"{machines}", "--personality", "mixed", "--clock", "0", "--ready-file", ready, "--trust-ca", Path.Combine(Settings.Tls, "ca.pem"));
         using var limit = new CancellationTokenSource(TimeSpan.FromMinutes(2));
         while (!File.Exists(ready))
         {
@@ -34,7 +32,7 @@ internal sealed class Simulation : IAsyncDisposable
 
         var world = JsonElement.Parse(await File.ReadAllTextAsync(ready));
         File.Delete(ready);
-        return new(simulators, world, machines);
+        return new(simulators, world);
     }
 
     public string Cluster(Stack stack) => new JsonObject
@@ -65,13 +63,13 @@ internal sealed class Simulation : IAsyncDisposable
         }.ToJsonString();
     }
 
-    /// <summary>One slot for each simulated machine.</summary>
-    public string Rack(Stack stack, string imageId, string clusterId) => new JsonObject
+    /// <summary>The simulated machines from one number to another, the first being 1.</summary>
+    public string Rack(Stack stack, string imageId, string clusterId, int first, int last) => new JsonObject
     {
         ["location"] = stack.Location,
         ["properties"] = new JsonObject
         {
-            ["slots"] = new JsonObject { ["first"] = 1, ["last"] = Machines },
+            ["slots"] = new JsonObject { ["first"] = first, ["last"] = last },
             ["bmcEndpoint"] = $"https://127.0.0.1:{{slot+{World.GetProperty("bmcPortBase").GetInt32() - 1}}}",
             ["machineNamePattern"] = "{rack}-{slot:0000}",
             ["machine"] = new JsonObject

@@ -15,15 +15,11 @@ internal sealed class ChaosMonkey(ProcessStack stack, int seed, TimeSpan lease, 
     public int Pauses { get; private set; }
     public int Outages { get; private set; }
 
-    /// <summary>Each kind of harm was done at least once.</summary>
-    public bool HasDoneAll => Kills > 0 && Pauses > 0 && Outages > 0;
-
-    /// <summary>Goes on until <paramref name="stop"/>, and leaves everything running.</summary>
+    /// <summary>Does each kind of harm once and goes on until <paramref name="stop"/>; leaves everything running.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
-        // Each kind of harm comes once before any comes twice.
         var plan = new Queue<Func<Task>>(Shuffled([KillAsync, PauseAsync, StopBusAsync]));
-        while (!stop.IsCancellationRequested)
+        while (plan.Count > 0 || !stop.IsCancellationRequested)
         {
             var harm = plan.TryDequeue(out var planned) ? planned : dice.Next(100) switch
             {

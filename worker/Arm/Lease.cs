@@ -1,7 +1,15 @@
 namespace ControlPlane.Worker.Arm;
 
 /// <summary>Where an operation stood when its lease was last renewed.</summary>
-internal enum LeaseStanding { Held, CancelRequested, DeadlinePassed }
+internal enum LeaseStanding
+{
+    Held,
+
+    /// <summary>Its row was being written at that moment, so that it was not extended; the next renewal is soon enough.</summary>
+    BeingSaved,
+    CancelRequested,
+    DeadlinePassed,
+}
 
 /// <summary>
 /// This process' belief that it holds an operation. It ends by the local monotonic clock, counted from before the database granted it, so it ends here no later than

@@ -32,13 +32,20 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
         return claimed;
     }
 
-    /// <summary>Extends what is still held; operations missing from the answer are lost.</summary>
+    /// <summary>
+    /// Extends what is still held; operations missing from the answer are lost. It never waits for a row: behind a save it would extend an operation that the save has just
+    /// given back, which nobody could take until that lease ran out, and it would hold up the saves of all the others meanwhile.
+    /// </summary>
     public async Task<IReadOnlyDictionary<Guid, LeaseStanding>> RenewAsync(IReadOnlyList<Lease> held, TimeSpan lease, CancellationToken stop)
     {
         await using var command = source.CreateCommand("""
-            update operations o set lease_until = now() + $3 from unnest($1, $2) as mine(id, epoch)
-            where o.id = mine.id and o.lease_epoch = mine.epoch and o.ended_at is null
-            returning o.id, o.cancel_requested_at is not null, o.deadline_at <= now()
+            with mine as (select * from unnest($1, $2) as mine(id, epoch)),
+            free as (
+                select o.id from operations o join mine on o.id = mine.id and o.lease_epoch = mine.epoch
+                where o.ended_at is null and o.lease_until is not null for no key update of o skip locked),
+            renewed as (update operations o set lease_until = now() + $3 from free where o.id = free.id)
+            select o.id, o.cancel_requested_at is not null, o.deadline_at <= now(), exists (select 1 from free where free.id = o.id)
+            from operations o join mine on o.id = mine.id and o.lease_epoch = mine.epoch where o.ended_at is null
             """);
         command.Parameters.AddRange(new NpgsqlParameter[]
         {
@@ -49,7 +56,8 @@ internal sealed class OperationClaims(NpgsqlDataSource source)
         var renewed = new Dictionary<Guid, LeaseStanding>();
         await using var reader = await command.ExecuteReaderAsync(stop);
         while (await reader.ReadAsync(stop))
-            renewed[reader.GetGuid(0)] = reader.GetBoolean(2) ? LeaseStanding.DeadlinePassed : reader.GetBoolean(1) ? LeaseStanding.CancelRequested : LeaseStanding.Held;
+            renewed[reader.GetGuid(0)] = reader.GetBoolean(2) ? LeaseStanding.DeadlinePassed : reader.GetBoolean(1) ? LeaseStanding.CancelRequested
+                : reader.GetBoolean(3) ? LeaseStanding.Held : LeaseStanding.BeingSaved;
         return renewed;
     }
 

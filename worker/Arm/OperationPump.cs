@@ -203,7 +203,7 @@ internal sealed partial class OperationPump(
                     lease.Lose();
                 else if (standing is LeaseStanding.Held)
                     lease.Renewed(before);
-                else
+                else if (standing is not LeaseStanding.BeingSaved)
                     lease.Interrupt(standing);
             }
             catch (ObjectDisposedException)

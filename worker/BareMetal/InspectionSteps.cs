@@ -77,7 +77,7 @@ internal sealed class InspectionSteps(MachineBmc bmc)
         if (context.Wanted.OsImageId is null)
         {
             Show(context, DetailedStatus.Available, "Inspected; give osImageId and clusterId to provision it.");
-            return Task.FromResult(StepResult.GoTo(nameof(MachineOperation.Rest)));
+            return Task.FromResult(StepResult.GoTo(nameof(MachineOperation.Finish)));
         }
 
         if (BootMac(context.Wanted, context.Status.HardwareInventory!) is null)

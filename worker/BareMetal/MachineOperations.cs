@@ -18,7 +18,7 @@ internal abstract class MachineOperation : Operation<BareMetalMachine, BareMetal
     public const string AttemptStart = "ForceOff";
 
     /// <summary>The last step of every provisioning: nothing is left to do.</summary>
-    public static Task Rest(MachineContext context, CancellationToken stop) => Task.CompletedTask;
+    public static Task Finish(MachineContext context, CancellationToken stop) => Task.CompletedTask;
 
     public override BareMetalMachineStatus Describe(BareMetalMachineStatus status, OperationProgress progress)
     {
@@ -67,7 +67,7 @@ internal abstract class MachineOperation : Operation<BareMetalMachine, BareMetal
         Try(node.AwaitNodeAsync),
         Do(node.CompleteAsync),
         Do(node.LabelAsync),
-        Do(Rest),
+        Do(Finish),
     ];
 }
 
@@ -153,7 +153,7 @@ internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps
         Try(boot.AwaitDoneAsync),
         Try(power.ForceOffAsync, "StopAgent"),
         Do(boot.SetDiskBootAsync),
-        Do(Rest),
+        Do(Finish),
     ];
 
     public override async Task OnEndAsync(MachineContext context, FencedTransaction transaction, ProvisioningState end, CancellationToken stop)
@@ -166,7 +166,7 @@ internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps
     private static Task<StepResult> ChooseAsync(MachineContext context, CancellationToken stop)
     {
         var installed = context.Status.InstalledOsImageId is not null || context.Status.DetailedStatus is DetailedStatus.Provisioned;
-        return Task.FromResult(!installed || context.Parameters<DeleteParameters>().ForceDeletion ? StepResult.GoTo(nameof(Rest)) : StepResult.Done);
+        return Task.FromResult(!installed || context.Parameters<DeleteParameters>().ForceDeletion ? StepResult.GoTo(nameof(Finish)) : StepResult.Done);
     }
 }
 

@@ -90,6 +90,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
         context.Status = context.Status with
         {
             DetailedStatus = DetailedStatus.Provisioned,
+            Attempt = context.Status.Attempt! with { Phase = "joined", PercentComplete = 100, Message = null },
             DetailedStatusMessage = null,
             CordonStatus = CordonStatus.Uncordoned,
             ReadyState = true,
