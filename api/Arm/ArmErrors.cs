@@ -101,6 +101,9 @@ internal static class ArmErrors
     public static ArmException InUse(ResourceId id, string referrer) =>
         new(409, new("ResourceInUse", $"'{id.Text}' cannot be deleted while '{referrer}' refers to it."));
 
+    public static ArmException LinkedResourceGone() =>
+        new(409, new("LinkedResourceNotFound", "A resource that the properties name was deleted while this request was being decided."));
+
     public static ArmException ActionRefused(ErrorBody error) => new(409, error);
 
     public static ArmException InvalidFilter(string filter, string why) =>

@@ -138,8 +138,6 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             Preconditions.Check(http.Request, current);
             if (type.Refuse("delete", EmptyParameters, current) is { } refusal)
                 throw ArmErrors.ActionRefused(refusal);
-            if (await source.FindReferrerAsync(current, http.RequestAborted) is { } referrer)
-                throw ArmErrors.InUse(id, referrer);
             if (current.State is ProvisioningState.Deleting && await lookup.ActiveAsync(id, http.RequestAborted) is { } running)
             {
                 Accept(http, id, running);
@@ -230,7 +228,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             UniqueKey = wanted.Properties.UniqueKey,
             Secrets = wanted.Properties.Secrets,
             Quota = wanted.Properties.Quota,
-            References = [.. wanted.Properties.References.Select(reference => reference.Id.ToLowerInvariant())],
+            References = [.. wanted.Properties.References.Select(reference => reference.Key)],
             Operation = operation,
             Action = $"{id.Type}/{verb}",
             Caller = caller,
@@ -266,6 +264,8 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
         AcceptOutcome.Busy busy => ArmErrors.OperationInProgress(id, busy.Operation),
         AcceptOutcome.Taken taken => ArmErrors.AlreadyClaimed("The management controller named in 'properties.bmc.endpoint'", taken.ResourceId),
         AcceptOutcome.QuotaExceeded quota => ArmErrors.QuotaExceeded(quota, location ?? ""),
+        AcceptOutcome.Referenced referenced => ArmErrors.InUse(id, referenced.ResourceId),
+        AcceptOutcome.ReferenceGone => ArmErrors.LinkedResourceGone(),
         AcceptOutcome.ParentGone => ArmErrors.ResourceGroupNotFound(id.ResourceGroup ?? ""),
         _ => ArmErrors.ChangedMeanwhile(id),
     };

@@ -54,7 +54,11 @@ public sealed record DeleteParameters
 }
 
 /// <summary>A property that holds the id of another resource.</summary>
-public sealed record Reference(string Target, string Id, ResourceType Type);
+public sealed record Reference(string Target, string Id, ResourceType Type)
+{
+    /// <summary>The key of the resource that is named, however its id was spelled.</summary>
+    public string Key => ResourceId.TryParse(Id, out var id) ? id.Key : Id.ToLowerInvariant();
+}
 
 /// <summary>So many places of one SKU family.</summary>
 public sealed record QuotaDemand(string Family, int Amount);

@@ -3,65 +3,6 @@ using Npgsql;
 
 namespace ControlPlane.Persistence.Arm;
 
-/// <summary>A write to one resource that has passed every check which needs no lock: what is to be stored, and the operation that will carry it out.</summary>
-public sealed record AcceptedWrite
-{
-    public required ResourceId Id { get; init; }
-
-    /// <summary>The version that the decision was made on; null when the resource must not exist yet.</summary>
-    public required long? ExpectedVersion { get; init; }
-
-    public string? Location { get; init; }
-    public string Tags { get; init; } = "{}";
-    public string Properties { get; init; } = "{}";
-    public required ProvisioningState State { get; init; }
-    public string? UniqueKey { get; init; }
-    public string? ManagedBy { get; init; }
-
-    /// <summary>Write-only properties by path, to be sealed.</summary>
-    public IReadOnlyDictionary<string, string> Secrets { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
-
-    /// <summary>Keys of the resources that the properties name.</summary>
-    public IReadOnlyList<string> References { get; init; } = [];
-
-    public QuotaDemand? Quota { get; init; }
-    public NewOperation? Operation { get; init; }
-
-    /// <summary>End the resource's running operation as Canceled first: what DELETE does.</summary>
-    public bool Supersede { get; init; }
-
-    /// <summary>Such as <c>ControlPlane.BareMetal/racks/write</c>.</summary>
-    public required string Action { get; init; }
-
-    public required Caller Caller { get; init; }
-}
-
-/// <summary>The operation that a write starts.</summary>
-public sealed record NewOperation(Guid Id, string Request, string Location, TimeSpan TimeLimit, string? Parameters = null, string? TraceParent = null);
-
-/// <summary>Who asks: the principal's object id, User or Application, and the correlation id of the request.</summary>
-public sealed record Caller(string Principal, string PrincipalType, string CorrelationId);
-
-/// <summary>What became of an attempt to store a write.</summary>
-public abstract record AcceptOutcome
-{
-    public sealed record Accepted(long Version, DateTimeOffset CreatedAt, string CreatedBy, string CreatedByType, DateTimeOffset ModifiedAt, Guid? Superseded) : AcceptOutcome;
-
-    /// <summary>Somebody else wrote first: read again and decide again.</summary>
-    public sealed record Changed : AcceptOutcome;
-
-    /// <summary>Another operation of the resource is active.</summary>
-    public sealed record Busy(Guid Operation) : AcceptOutcome;
-
-    /// <summary>The parent is gone.</summary>
-    public sealed record ParentGone : AcceptOutcome;
-
-    /// <summary>Another resource claims the same fact about the outside world.</summary>
-    public sealed record Taken(string ResourceId) : AcceptOutcome;
-
-    public sealed record QuotaExceeded(string Family, int Limit, int Used, int Wanted) : AcceptOutcome;
-}
-
 /// <summary>
 /// The accept transaction: resource, operation, secrets, quota and activity commit together or not at all. PostgreSQL decides every race: the version in the where
 /// clause, the partial unique index on active operations, the foreign key to the parent, the limit in the quota's update.
@@ -121,7 +62,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     public async Task<AcceptOutcome> AcceptAsync(AcceptedWrite write, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
-        if (write.ExpectedVersion is null && write.Quota is null)
+        if (write is { ExpectedVersion: null, Quota: null, References.Count: 0 })
             return await CreateAsync(connection, write, cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var outcome = await AcceptAsync(connection, write, cancel);
@@ -136,9 +77,13 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         if (write.Quota is { } demand && write.Location is { } location
             && await quotas.ReserveAsync(connection, write.Id, location, demand, cancel) is { } exceeded)
             return exceeded;
+        var isDelete = write.State is ProvisioningState.Deleting;
+        if (!isDelete && write.References.Count > 0 && !await HoldReferencesAsync(connection, write, cancel))
+            return new AcceptOutcome.ReferenceGone();
         try
         {
-            return await StoreAsync(connection, write, cancel);
+            var outcome = await StoreAsync(connection, write, cancel);
+            return isDelete && outcome is AcceptOutcome.Accepted && await ReferrerAsync(connection, write, cancel) is { } referrer ? new AcceptOutcome.Referenced(referrer) : outcome;
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {
@@ -204,6 +149,21 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         return write.Operation is not null && OperationInserted(batch, write) is false
             ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
             : accepted;
+    }
+
+    /// <summary>Keeps what the properties name from being deleted until this write has committed: a deletion updates the row that is locked here.</summary>
+    private static async Task<bool> HoldReferencesAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        string[] keys = [.. write.References.Distinct(StringComparer.Ordinal)];
+        await using var command = Sql.Command(connection, "select count(*) from (select key from resources where key = any($1) and state <> 'Deleting' order by key for share) held", (object)keys);
+        return await command.ExecuteScalarAsync(cancel) is long held && held == keys.Length;
+    }
+
+    /// <summary>Asked once the row is marked as Deleting: who names it has either committed and is seen, or waits for the mark and sees that.</summary>
+    private static async Task<string?> ReferrerAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, "select id from resources where refs @> array[$1] and refs <> '{}' and state <> 'Deleting' limit 1", write.Id.Key);
+        return await command.ExecuteScalarAsync(cancel) as string;
     }
 
     private NpgsqlBatch Batch(NpgsqlConnection connection, AcceptedWrite write, NpgsqlBatchCommand resource, string insertOperation)

@@ -181,6 +181,24 @@ public sealed class DoorTests(BareMetalWorld world)
     }
 
     [Fact]
+    public async Task A_canceled_operation_tells_its_agent_to_stop_and_can_be_tried_again()
+    {
+        var agent = await KnockAsync("canceled");
+        await agent.StartWipeAsync();
+        var operation = new Uri(agent.Accepted.Header("Azure-AsyncOperation")!);
+        await BareMetalWorld.SucceedAsync(world.Arm.PostAsync($"{operation.AbsolutePath}/cancel"));
+        Assert.Equal("Canceled", (await world.FinishAsync(agent.Accepted)).OperationStatus);
+        Assert.Equal((409, "AttemptEnded"), Refusal(await agent.PostAsync("progress", new() { ["seq"] = 1, ["phase"] = "wiping", ["percent"] = 1 })));
+        Assert.Equal(404, (await SendAsync(agent.Token, HttpMethod.Get, "instructions")).Status);
+        Assert.Equal(("Error", "Canceled"), StatesOf(await world.PropertiesAsync(BareMetalWorld.MachinePath("canceled"))));
+
+        agent.Place.Suffers(Scenario.None);
+        Assert.Equal("Succeeded", (await world.ActAsync(BareMetalWorld.MachinePath("canceled"), "retry")).OperationStatus);
+        Assert.Equal(("Provisioned", "Succeeded"), StatesOf(await world.PropertiesAsync(BareMetalWorld.MachinePath("canceled"))));
+        Assert.Equal(1, agent.Place.WipesOf(agent.Place.RootSerial));
+    }
+
+    [Fact]
     public async Task The_first_pxe_look_up_wins()
     {
         var place = (await world.TakeAsync()).Suffers(Scenario.NeverBoots);
@@ -205,6 +223,8 @@ public sealed class DoorTests(BareMetalWorld world)
     private Task<ArmAnswer> SendAsync(string token, HttpMethod method, string step, string? body = null) => DoorAgent.SendAsync(world, token, method, step, body);
 
     private static JsonObject Wiped(string serial, string method) => new() { ["serial"] = serial, ["method"] = method };
+
+    private static (string? Detailed, string? Provisioning) StatesOf(System.Text.Json.JsonElement machine) => (machine.GetProperty("detailedStatus").GetString(), machine.GetProperty("provisioningState").GetString());
 
     private static (int, string?) Refusal(ArmAnswer answer) => (answer.Status, answer.ErrorCode);
 }

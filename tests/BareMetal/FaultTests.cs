@@ -150,6 +150,16 @@ public sealed class FaultTests(ImpatientWorld world)
     }
 
     [Fact]
+    public async Task The_address_of_an_earlier_attempt_opens_nothing()
+    {
+        var agent = await DoorAgent.KnockAsync(world, "second-try");
+        await Eventually.Async(() => agent.Place.BootToken is { } token && token != agent.Token, "the machine is tried again");
+        Assert.Equal(404, (await DoorAgent.SendAsync(world, agent.Token, HttpMethod.Get, "boot.efi")).Status);
+        Assert.Equal(404, (await agent.PostAsync("hello", new() { ["mac"] = agent.Place.Machine.Identity.Mac })).Status);
+        Assert.Equal("Succeeded", (await world.DeleteAsync(BareMetalWorld.MachinePath("second-try"))).OperationStatus);
+    }
+
+    [Fact]
     public async Task An_agent_that_comes_back_from_a_silence_goes_on()
     {
         var agent = await DoorAgent.KnockAsync(world, "speechless");

@@ -29,6 +29,19 @@ public sealed class AdmissionTests(ConformanceFixture fixture)
     }
 
     [Fact]
+    public async Task A_reference_and_the_deletion_of_what_it_names_never_both_succeed()
+    {
+        var pairs = new List<(Subject Machine, Subject Image, Subject Cluster)>();
+        for (var n = 0; n < 40; n++)
+            pairs.Add(await ReferringMachineAsync());
+        foreach (var (machine, image, _) in pairs)
+        {
+            var answers = await Task.WhenAll(machine.PutAsync(), image.DeleteAsync());
+            Assert.True((answers[0].Status, answers[1].Status) is (201, 409) or (400, 202) or (409, 202), $"{answers[0]}\n{answers[1]}");
+        }
+    }
+
+    [Fact]
     public async Task A_reference_must_name_a_resource_of_its_type_that_is_there_to_stay()
     {
         var (machine, image, cluster) = await ReferringMachineAsync();
@@ -122,7 +135,7 @@ public sealed class AdmissionTests(ConformanceFixture fixture)
         await image.SettleAsync();
         await cluster.SettleAsync();
         machine.Set("osImageId", image.Path);
-        machine.Set("clusterId", cluster.Path.ToLowerInvariant());
+        machine.Set("clusterId", $"/{cluster.Path.ToLowerInvariant()}/");
         return (machine, image, cluster);
     }
 }

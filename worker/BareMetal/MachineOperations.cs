@@ -230,7 +230,7 @@ internal static class Wish
         try
         {
             await context.InTransactionAsync((transaction, token) => transaction.ExecuteAsync("update resources set properties = $2::jsonb, unique_key = $3, refs = $4, version = version + 1 where key = $1", token,
-                context.Resource.Key, properties, BareMetalMachine.UniqueKey(wanted), BareMetalMachine.References(wanted).Select(reference => reference.Id.ToLowerInvariant()).ToArray()), stop);
+                context.Resource.Key, properties, BareMetalMachine.UniqueKey(wanted), BareMetalMachine.References(wanted).Select(reference => reference.Key).ToArray()), stop);
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation)
         {

@@ -237,7 +237,7 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
         Properties = properties,
         State = current is null ? ProvisioningState.Accepted : ProvisioningState.Updating,
         UniqueKey = BareMetalMachine.UniqueKey(machine),
-        References = [.. BareMetalMachine.References(machine).Select(reference => reference.Id.ToLowerInvariant())],
+        References = [.. BareMetalMachine.References(machine).Select(reference => reference.Key)],
         ManagedBy = context.Resource.Key,
         Secrets = secrets,
         Operation = new(Guid.CreateVersion7(), "put", context.Resource.Location!, BareMetalMachine.TimeLimit("put"), TraceParent: context.Operation.TraceParent),
@@ -248,6 +248,7 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
     private static ErrorBody? Refusal(AcceptOutcome outcome, BareMetalMachine machine) => outcome switch
     {
         AcceptOutcome.Taken taken => new("BmcAlreadyInUse", $"The BMC at {machine.Bmc.Endpoint} already belongs to '{taken.ResourceId}'."),
+        AcceptOutcome.ReferenceGone => new("LinkedResourceNotFound", "The image or the cluster that the machine names is being deleted."),
         AcceptOutcome.ParentGone => new("ResourceGroupNotFound", "The resource group is being deleted."),
         // Busy or Changed: somebody works on that machine right now; it is looked at again.
         _ => null,
