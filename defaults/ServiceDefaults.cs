@@ -35,7 +35,16 @@ public static class ServiceDefaults
             var telemetry = builder.Services.AddOpenTelemetry()
                 .ConfigureResource(resource => resource.AddService(serviceName))
                 .WithTracing(traces => traces
-                    .AddAspNetCoreInstrumentation(options => options.Filter = http => !http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal) && !http.Request.Path.StartsWithSegments("/readyz", StringComparison.Ordinal))
+                    .AddAspNetCoreInstrumentation(options =>
+                    {
+                        options.Filter = http => !http.Request.Path.StartsWithSegments("/healthz", StringComparison.Ordinal) && !http.Request.Path.StartsWithSegments("/readyz", StringComparison.Ordinal);
+                        // The path of the provisioning door carries its one-time token.
+                        options.EnrichWithHttpRequest = (activity, request) =>
+                        {
+                            if (request.Path.StartsWithSegments("/provision", StringComparison.OrdinalIgnoreCase))
+                                activity.SetTag("url.path", "/provision/{token}");
+                        };
+                    })
                     .AddHttpClientInstrumentation()
                     .AddNpgsql()
                     .AddSource("ControlPlane.*", "MassTransit"))

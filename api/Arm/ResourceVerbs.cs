@@ -227,7 +227,8 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             State = state,
             UniqueKey = wanted.Properties.UniqueKey,
             Secrets = wanted.Properties.Secrets,
-            Quota = wanted.Properties.Quota,
+            // A machine that a rack made stands in the rack's own reservation.
+            Quota = current?.ManagedBy is null ? wanted.Properties.Quota : null,
             References = [.. wanted.Properties.References.Select(reference => reference.Key)],
             Operation = operation,
             Action = $"{id.Type}/{verb}",

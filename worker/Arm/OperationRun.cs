@@ -13,6 +13,8 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
     private readonly List<StepState> history = [.. Json.Read<StepState[]>(operation.Steps)];
     private bool cancelRequested = operation.CancelRequestedAt is not null;
 
+    private const string FailingSince = "failingSince";
+
     private DateTimeOffset Now => context.Lease.Now;
 
     public async Task AdvanceAsync(Lease lease, CancellationToken stop)
@@ -64,7 +66,9 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
             {
                 tools.LogStepFailed(failure, step.Name, operation.ResourceId, operation.Attempts + 1);
                 var patience = (failure as TransientStepException)?.Patience ?? TimeSpan.Zero;
-                if (++operation.Attempts >= OperationRunner.MaxAttempts && context.InStepFor >= patience)
+                if (operation.Attempts == 0)
+                    context.Remember(FailingSince, Now);
+                if (++operation.Attempts >= OperationRunner.MaxAttempts && Now - context.Recall<DateTimeOffset>(FailingSince) >= patience)
                 {
                     await EndAsync(ProvisioningState.Failed, Exhausted(step.Name, failure));
                     return;

@@ -27,7 +27,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task ClaimNameAsync(MachineContext context, CancellationToken stop)
     {
         var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
+        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
         var name = NodeName(context);
         if (await api.FindNodeAsync(name, stop) is not { } node)
             return;
@@ -57,7 +57,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
 
         var credentials = await ReadAsync(attempt, stop);
         var parts = credentials.Token.Split('.');
-        await clusters.Connect(cluster, token, timeouts.Value.ClusterPatience).CreateBootstrapTokenAsync(
+        await clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience).CreateBootstrapTokenAsync(
             new(parts[0], parts[1], context.Clock.GetUtcNow() + TokenLifetime, $"{context.Resource.Id}, attempt {attempt}"), stop);
         context.Remember("bootstrapToken", parts[0]);
         context.Status = context.Status with { KubernetesNodeName = credentials.NodeName, ProviderId = credentials.ProviderId };
@@ -84,7 +84,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     public async Task CompleteAsync(MachineContext context, CancellationToken stop)
     {
         var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
+        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
         if (context.Recall<string>("bootstrapToken") is { } id)
             await api.DeleteBootstrapTokenAsync(id, stop);
         context.Status = context.Status with
@@ -177,7 +177,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
         if (context.Status.KubernetesNodeName is not { } name || context.Wanted.ClusterId is not { } clusterId)
             return null;
         var (cluster, token) = await ClusterApis.FindAsync(context, clusterId, stop);
-        var api = clusters.Connect(cluster, token, timeouts.Value.ClusterPatience);
+        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
         return await api.FindNodeAsync(name, stop) is { } node && node.ProviderId == context.Status.ProviderId ? (api, node) : null;
     }
 

@@ -9,7 +9,7 @@ using ControlPlane.Worker.Arm;
 namespace ControlPlane.Worker.Clusters;
 
 /// <summary>The few calls of the Kubernetes API that joining, cordoning and releasing a node need. Every call states its outcome; none waits.</summary>
-internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patience)
+internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patience, ClusterWriter? writer = null)
 {
     public async Task<string> VersionAsync(CancellationToken stop)
     {
@@ -122,6 +122,8 @@ internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patienc
     {
         using var request = new HttpRequestMessage(method, path);
         request.Headers.Authorization = new("Bearer", token);
+        if (method != HttpMethod.Get)
+            (writer ?? throw new InvalidOperationException($"{method} {path} belongs to no step.")).Sign(request);
         if (body is not null)
         {
             request.Content = new ByteArrayContent(JsonSerializer.SerializeToUtf8Bytes(body));
@@ -151,6 +153,17 @@ internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patienc
     }
 
     private static string Base64(string text) => Convert.ToBase64String(Encoding.UTF8.GetBytes(text));
+}
+
+/// <summary>On whose behalf a cluster is changed: a step that has lost its lease changes nothing any more.</summary>
+internal sealed record ClusterWriter(Lease Lease, string IdempotencyKey)
+{
+    public void Sign(HttpRequestMessage request)
+    {
+        if (!Lease.IsHeld)
+            throw new LeaseLostException(Lease.Operation);
+        request.Headers.Add("Idempotency-Key", IdempotencyKey);
+    }
 }
 
 /// <summary>A kubeadm bootstrap token: <c>id.secret</c>.</summary>

@@ -16,7 +16,11 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
     private readonly ConcurrentDictionary<(string Server, string? Ca), Connection> connections = new();
 
     /// <param name="patience">How long a step may go on trying while the API server does not answer.</param>
-    public ClusterApi Connect(ConnectedCluster cluster, string token, TimeSpan patience = default) => new(ConnectionTo(cluster).Http, token, patience);
+    /// <summary>The API server as one step may use it.</summary>
+    public ClusterApi Connect<T, TStatus>(StepContext<T, TStatus> context, ConnectedCluster cluster, string token, TimeSpan patience = default)
+        where T : class, Contracts.Arm.IResource<T, TStatus>
+        where TStatus : class, new() =>
+        new(ConnectionTo(cluster).Http, token, patience, new(context.Lease, context.IdempotencyKey));
 
     /// <summary>The nodes as they are now or were half a second ago.</summary>
     public async Task<ClusterSnapshot> SnapshotAsync(ConnectedCluster cluster, string token, TimeSpan patience, CancellationToken stop)

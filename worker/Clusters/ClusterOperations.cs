@@ -17,7 +17,7 @@ internal sealed class ConnectCluster(ClusterApis clusters) : Operation<Connected
     {
         var token = await context.SecretAsync("credentials.token", stop)
             ?? throw new OperationFailedException("ClusterCredentialsMissing", "The cluster has no token; PUT it again with credentials.token.");
-        var version = await clusters.Connect(context.Wanted, token).VersionAsync(stop);
+        var version = await clusters.Connect(context, context.Wanted, token).VersionAsync(stop);
         context.Status = context.Status with { KubernetesVersion = version, ConnectivityStatus = "Connected", LastConnectivityTime = context.Clock.GetUtcNow() };
     }
 }
