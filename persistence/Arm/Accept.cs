@@ -43,10 +43,8 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         values (now(), $1, $2, $3, $4, $5, $6, $7)
         """;
 
-    /// <summary>Nothing when the resource was not inserted: why not is asked afterwards.</summary>
     private const string UpsertSecret = """
-        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version)
-        select $1, $2, $3, $4, $5 where exists (select 1 from resources where key = $1)
+        insert into secrets (resource_key, path, ciphertext, wrapped_key, key_version) values ($1, $2, $3, $4, $5)
         on conflict (resource_key, path) do update set ciphertext = excluded.ciphertext, wrapped_key = excluded.wrapped_key, key_version = excluded.key_version
         """;
 
@@ -103,7 +101,8 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     {
         try
         {
-            await using var batch = Batch(connection, write, InsertCommand(InsertOrFail, write), OperationOrFail);
+            await using var batch = new NpgsqlBatch(connection) { BatchCommands = { InsertCommand(InsertOrFail, write) } };
+            AddRest(batch, write, OperationOrFail);
             await using var reader = await batch.ExecuteReaderAsync(cancel);
             await reader.ReadAsync(cancel);
             var accepted = Read(reader);
@@ -123,13 +122,20 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         }
     }
 
+    /// <summary>
+    /// The resource first, on its own: a write that loses the race holds the row's lock all the same, and must let go of it before it asks for the operation's, which the
+    /// winner's worker may hold while it waits for the row.
+    /// </summary>
     private async Task<AcceptOutcome> StoreAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
-        var resource = write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(InsertOrNothing, write);
-        await using var batch = Batch(connection, write, resource, write.Supersede ? OperationAfterSuperseded : OperationOrNothing);
         AcceptOutcome.Accepted accepted;
-        await using (var reader = await batch.ExecuteReaderAsync(cancel))
+        await using (var first = new NpgsqlBatch(connection))
         {
+            // What is superseded comes before its resource: the order in which its worker locks the two.
+            if (write.Supersede)
+                first.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
+            first.BatchCommands.Add(write.ExpectedVersion is { } version ? UpdateCommand(write, version) : InsertCommand(InsertOrNothing, write));
+            await using var reader = await first.ExecuteReaderAsync(cancel);
             Guid? superseded = null;
             if (write.Supersede)
             {
@@ -146,7 +152,10 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
             accepted = Read(reader) with { Superseded = superseded };
         }
 
-        return write.Operation is not null && OperationInserted(batch, write) is false
+        await using var rest = new NpgsqlBatch(connection);
+        AddRest(rest, write, write.Supersede ? OperationAfterSuperseded : OperationOrNothing);
+        await rest.ExecuteNonQueryAsync(cancel);
+        return write.Operation is not null && rest.BatchCommands[0].RecordsAffected == 0
             ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
             : accepted;
     }
@@ -166,14 +175,9 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         return await command.ExecuteScalarAsync(cancel) as string;
     }
 
-    private NpgsqlBatch Batch(NpgsqlConnection connection, AcceptedWrite write, NpgsqlBatchCommand resource, string insertOperation)
+    /// <summary>What belongs to a stored resource: its operation, if any, then secrets and activity.</summary>
+    private void AddRest(NpgsqlBatch batch, AcceptedWrite write, string insertOperation)
     {
-        var batch = new NpgsqlBatch(connection);
-
-        // The operation first, then its resource: the order in which its worker locks them, so that the two never wait for each other.
-        if (write.Supersede)
-            batch.BatchCommands.Add(Command(SupersedeActive, write.Id.Key, Preempted));
-        batch.BatchCommands.Add(resource);
         if (write.Operation is { } operation)
             batch.BatchCommands.Add(OperationCommand(insertOperation, write, operation));
         foreach (var (path, secret) in write.Secrets)
@@ -184,13 +188,10 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
         batch.BatchCommands.Add(Command(InsertActivity, write.Id.Subscription.ToLowerInvariant(), write.Id.Text, write.Action,
             write.Operation is null ? "Succeeded" : "Accepted", write.Caller.Principal, write.Caller.CorrelationId, write.Operation is { } active ? active.Id : NpgsqlTypes.NpgsqlDbType.Uuid));
-        return batch;
     }
 
     private static AcceptOutcome.Accepted Read(NpgsqlDataReader row) =>
         new(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4), null);
-
-    private static bool OperationInserted(NpgsqlBatch batch, AcceptedWrite write) => batch.BatchCommands[write.Supersede ? 2 : 1].RecordsAffected == 1;
 
     private static NpgsqlBatchCommand InsertCommand(string insert, AcceptedWrite write) => Command(insert,
         write.Id.Key, write.Id.Text, write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),

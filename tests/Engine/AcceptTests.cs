@@ -76,17 +76,21 @@ public abstract class AcceptTests(RunningEngine engine) : EngineTests(engine)
     [Fact]
     public async Task Of_many_writes_with_the_same_If_Match_one_wins()
     {
-        var script = Engine.Cluster.Add();
-        var started = await ConnectAsync(script);
-        await EndAsync(started);
-        var etag = (await Arm.GetAsync(started.Path)).Header("ETag")!;
+        // Again and again: the losers once waited for the winner's worker, which waited for them.
+        for (var round = 0; round < 15; round++)
+        {
+            var script = Engine.Cluster.Add();
+            var started = await ConnectAsync(script);
+            await EndAsync(started);
+            var etag = (await Arm.GetAsync(started.Path)).Header("ETag")!;
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Arm.PutAsync(started.Path, script.Resource, ("If-Match", etag))));
+            var answers = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Arm.PutAsync(started.Path, script.Resource, ("If-Match", etag))));
 
-        Assert.Single(answers, answer => answer.Status == 200);
-        Assert.All(answers.Where(answer => answer.Status != 200), answer => Assert.True(answer.Status is 409 or 412, answer.ToString()));
-        await EndAsync(Begun(started.Path, answers.Single(answer => answer.Status == 200)));
-        Assert.Equal(412, (await Arm.DeleteAsync(started.Path, ("If-Match", etag))).Status);
+            Assert.Single(answers, answer => answer.Status == 200);
+            Assert.All(answers.Where(answer => answer.Status != 200), answer => Assert.True(answer.Status is 409 or 412, answer.ToString()));
+            await EndAsync(Begun(started.Path, answers.Single(answer => answer.Status == 200)));
+            Assert.Equal(412, (await Arm.DeleteAsync(started.Path, ("If-Match", etag))).Status);
+        }
     }
 
     [Fact]
