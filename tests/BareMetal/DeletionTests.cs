@@ -43,9 +43,10 @@ public sealed class DeletionTests(BareMetalWorld world)
     {
         var place = (await world.TakeAsync()).Suffers(Scenario.NeverBoots);
         var accepted = await world.Arm.PutAsync(BareMetalWorld.MachinePath("aborted"), place.Body());
-        await Eventually.Async(() => place.BootToken is not null, "the machine was told where to boot from");
+        await Eventually.Async(() => place.BootToken is not null && place.Machine.Power is PowerState.On, "the machine was started from where it was told to");
         Assert.Equal("Succeeded", (await world.DeleteAsync(BareMetalWorld.MachinePath("aborted"))).OperationStatus);
         Assert.Equal("Canceled", (await world.FinishAsync(accepted)).OperationStatus);
+        Assert.Equal(PowerState.Off, place.Machine.Power);
         Assert.Empty(place.DestructiveSteps);
         Assert.Equal("Succeeded", (await world.PutMachineAsync("aborted-again", place.Suffers(Scenario.None).Body())).OperationStatus);
     }

@@ -134,10 +134,12 @@ internal sealed class ReplaceMachine(InspectionSteps inspection, PowerSteps powe
     }
 }
 
-/// <summary>Drains the node, wipes the disks by the machine's own agent, and forgets the machine. A machine that was never installed is only forgotten.</summary>
+/// <summary>Drains the node, wipes the disks by the machine's own agent, and forgets the machine. A machine that was never installed is only switched off, if it was being worked on, and forgotten.</summary>
 [RunsOn("delete")]
 internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps node) : MachineOperation
 {
+    private const string SwitchOff = "SwitchOff";
+
     public override IReadOnlyList<MachineStep> Steps =>
     [
         Try(ChooseAsync),
@@ -153,6 +155,7 @@ internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps
         Try(boot.AwaitDoneAsync),
         Try(power.ForceOffAsync, "StopAgent"),
         Do(boot.SetDiskBootAsync),
+        Try(power.ForceOffAsync, SwitchOff),
         Do(Finish),
     ];
 
@@ -163,10 +166,13 @@ internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps
             await Meters.StopAsync(transaction.Connection, context.Resource.Key, stop);
     }
 
+    /// <summary>An attempt that this deletion broke off may have left the machine on, with an agent that nobody answers any more.</summary>
     private static Task<StepResult> ChooseAsync(MachineContext context, CancellationToken stop)
     {
         var installed = context.Status.InstalledOsImageId is not null || context.Status.DetailedStatus is DetailedStatus.Provisioned;
-        return Task.FromResult(!installed || context.Parameters<DeleteParameters>().ForceDeletion ? StepResult.GoTo(nameof(Finish)) : StepResult.Done);
+        return Task.FromResult(context.Parameters<DeleteParameters>().ForceDeletion ? StepResult.GoTo(nameof(Finish))
+            : installed ? StepResult.Done
+            : StepResult.GoTo(context.Status.DetailedStatus is DetailedStatus.Provisioning ? SwitchOff : nameof(Finish)));
     }
 }
 
