@@ -95,7 +95,7 @@ internal static partial class ListQuery
 
     /// <summary>Types are stored in the case of their declaration.</summary>
     private static string Canonical(string type) =>
-        ResourceProviders.All.Select(known => known.Type.ToString()).FirstOrDefault(known => known.Equals(type, StringComparison.OrdinalIgnoreCase)) ?? type;
+        ResourceTypes.All.Select(known => known.Type.ToString()).FirstOrDefault(known => known.Equals(type, StringComparison.OrdinalIgnoreCase)) ?? type;
 
     private static string Unquote(string text) => text.Replace("''", "'", StringComparison.Ordinal);
 

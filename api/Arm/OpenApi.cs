@@ -74,7 +74,7 @@ internal sealed class ArmDocument : IDocumentFilter
         };
         swaggerDoc.Security = [new() { [new OpenApiSecuritySchemeReference("oauth2", swaggerDoc)] = [] }];
         var schemas = new Schemas(swaggerDoc, context);
-        foreach (var type in ResourceProviders.All)
+        foreach (var type in ResourceTypes.All)
             new TypeDocument(swaggerDoc, schemas, type).AddPaths();
         OperationDocument.AddPaths(swaggerDoc, schemas);
     }

@@ -17,14 +17,14 @@ internal static class ProviderEndpoints
     private static Task ListAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
-        return SubscriptionEndpoints.AnswerAsync(http, new { value = ResourceProviders.All.GroupBy(type => type.Type.Provider, StringComparer.OrdinalIgnoreCase).Select(types => Shown(http, types)) });
+        return SubscriptionEndpoints.AnswerAsync(http, new { value = ResourceTypes.All.GroupBy(type => type.Type.Provider, StringComparer.OrdinalIgnoreCase).Select(types => Shown(http, types)) });
     }
 
     private static Task GetAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
         var name = (string)http.Request.RouteValues["provider"]!;
-        var provider = ResourceProviders.All.GroupBy(type => type.Type.Provider, StringComparer.OrdinalIgnoreCase).FirstOrDefault(types => types.Key.Equals(name, StringComparison.OrdinalIgnoreCase))
+        var provider = ResourceTypes.All.GroupBy(type => type.Type.Provider, StringComparer.OrdinalIgnoreCase).FirstOrDefault(types => types.Key.Equals(name, StringComparison.OrdinalIgnoreCase))
             ?? throw ArmErrors.NamespaceNotFound(name);
         return SubscriptionEndpoints.AnswerAsync(http, Shown(http, provider));
     }
@@ -54,9 +54,9 @@ internal static class ProviderEndpoints
     {
         var version = ApiVersion.Require(http, type: null);
         var (provider, type) = ((string)http.Request.RouteValues["provider"]!, (string)http.Request.RouteValues["type"]!);
-        if (!ResourceProviders.All.Any(known => known.Type.Provider.Equals(provider, StringComparison.OrdinalIgnoreCase)))
+        if (!ResourceTypes.All.Any(known => known.Type.Provider.Equals(provider, StringComparison.OrdinalIgnoreCase)))
             throw ArmErrors.NamespaceNotFound(provider);
-        throw ResourceProviders.All.Any(known => known.Type == new ResourceType(provider, type))
+        throw ResourceTypes.All.Any(known => known.Type == new ResourceType(provider, type))
             ? ArmErrors.RouteNotFound(http.Request.Path)
             : ArmErrors.TypeNotFound(type, provider, version);
     }

@@ -14,7 +14,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
     public static void Map(IEndpointRouteBuilder app)
     {
         var verbs = app.ServiceProvider.GetRequiredService<ResourceVerbs>();
-        foreach (var type in ResourceProviders.All)
+        foreach (var type in ResourceTypes.All)
         {
             app.MapGet(type.Template, http => verbs.GetAsync(http, type));
             app.MapMethods(type.Template, [HttpMethods.Head], http => verbs.HeadAsync(http, type));

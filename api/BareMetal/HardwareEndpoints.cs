@@ -27,7 +27,7 @@ internal static class HardwareEndpoints
 
     private static (string Subscription, string Location) Scope(HttpContext http)
     {
-        ApiVersion.Require(http, ResourceProviders.Find(BareMetalMachine.Type));
+        ApiVersion.Require(http, ResourceTypes.Find(BareMetalMachine.Type));
         var location = Locations.Normalise((string)http.Request.RouteValues["location"]!);
         return http.RequestServices.GetRequiredService<Locations>().Names.Contains(location, StringComparer.Ordinal)
             ? ((string)http.Request.RouteValues["subscription"]!, location)

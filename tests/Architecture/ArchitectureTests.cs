@@ -20,8 +20,9 @@ public sealed class ArchitectureTests
         ["contracts/Contracts.csproj"] = [],
         ["defaults/Defaults.csproj"] = [],
         ["persistence/Persistence.csproj"] = ["contracts/Contracts.csproj"],
-        ["api/Api.csproj"] = ["contracts/Contracts.csproj", "persistence/Persistence.csproj", "defaults/Defaults.csproj"],
-        ["worker/Worker.csproj"] = ["contracts/Contracts.csproj", "persistence/Persistence.csproj", "defaults/Defaults.csproj"],
+        ["admission/Admission.csproj"] = ["persistence/Persistence.csproj"],
+        ["api/Api.csproj"] = ["admission/Admission.csproj", "defaults/Defaults.csproj"],
+        ["worker/Worker.csproj"] = ["admission/Admission.csproj", "defaults/Defaults.csproj"],
         ["host/Host.csproj"] = ["api/Api.csproj", "worker/Worker.csproj", "defaults/Defaults.csproj"],
         ["simulators/Simulators.csproj"] = [],
         ["clients/cli/Cli.csproj"] = [],
@@ -58,7 +59,7 @@ public sealed class ArchitectureTests
     public void Shared_machinery_does_not_know_the_domains_and_a_domain_only_those_it_builds_on()
     {
         // Composition names the domains; everything else in Arm is for every type alike.
-        string[] composition = ["api/Arm/ResourceProviders.cs", "api/Arm/FrontDoor.cs"];
+        string[] composition = ["api/Arm/FrontDoor.cs"];
         var builtOn = new Dictionary<string, string[]>(StringComparer.Ordinal)
         {
             ["Arm"] = ["Identity"],
@@ -68,10 +69,10 @@ public sealed class ArchitectureTests
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],
         };
         var domains = Product.Sources.Where(file => file.Count(c => c == '/') >= 2).Select(file => file.Split('/')[1]).Where(name => char.IsUpper(name[0])).ToHashSet(StringComparer.Ordinal);
-        foreach (var file in Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|contracts|persistence)/[A-Z]", RegexOptions.None, TimeSpan.FromSeconds(1)) && file.Count(c => c == '/') >= 2 && !composition.Contains(file)))
+        foreach (var file in Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|contracts|persistence|admission)/[A-Z]", RegexOptions.None, TimeSpan.FromSeconds(1)) && file.Count(c => c == '/') >= 2 && !composition.Contains(file)))
         {
             var domain = file.Split('/')[1];
-            var used = Regex.Matches(Product.Read(file), @"ControlPlane\.(?:Api|Worker|Contracts|Persistence)\.(?<domain>[A-Z]\w+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
+            var used = Regex.Matches(Product.Read(file), @"ControlPlane\.(?:Api|Worker|Contracts|Persistence|Admission)\.(?<domain>[A-Z]\w+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
                 .Select(match => match.Groups["domain"].Value).Where(name => name != domain && domains.Contains(name)).Distinct(StringComparer.Ordinal).ToList();
             var allowed = builtOn.TryGetValue(domain, out var known) ? known : ["Arm", "Identity"];
             Assert.True(used.Except(allowed, StringComparer.Ordinal).ToList() is [], $"{file} uses {string.Join(", ", used)}; {domain} is built on {string.Join(", ", allowed)}.");
@@ -108,23 +109,15 @@ public sealed class ArchitectureTests
     public void Every_request_that_a_type_accepts_has_an_operation_that_carries_it_out_and_no_operation_is_idle()
     {
         var registry = OperationRegistry.Register(new ServiceCollection());
-        var wanted = ResourceProviders.All.SelectMany(type => type.Actions.Select(action => action.Name).Append("delete").Concat(type.CompletesOnWrite ? [] : ["put"]).Select(request => (Type: type.Type.ToString(), Request: request))).ToHashSet();
+        var wanted = ResourceTypes.All.SelectMany(type => type.Actions.Select(action => action.Name).Append("delete").Concat(type.CompletesOnWrite ? [] : ["put"]).Select(request => (Type: type.Type.ToString(), Request: request))).ToHashSet();
         Assert.True(wanted.Except(registry.Requests).ToList() is [], $"Accepted, but carried out by nothing: {string.Join(", ", wanted.Except(registry.Requests))}");
         Assert.True(registry.Requests.Except(wanted).ToList() is [], $"Carried out, but accepted by nothing: {string.Join(", ", registry.Requests.Except(wanted))}");
     }
 
     [Fact]
-    public void Every_resource_type_is_registered()
-    {
-        var declared = Product.Contracts.GetTypes().Where(type => type.GetInterfaces().Any(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(IResource<,>)))
-            .Select(type => type.GetProperty(nameof(ResourceGroup.Type), BindingFlags.Public | BindingFlags.Static)!.GetValue(null)!.ToString());
-        Assert.Equal(ResourceProviders.All.Select(type => type.Type.ToString()).Order(StringComparer.Ordinal), declared.Order(StringComparer.Ordinal));
-    }
-
-    [Fact]
     public void What_a_resource_shows_a_client_can_write()
     {
-        foreach (var type in ResourceProviders.All)
+        foreach (var type in ResourceTypes.All)
             AssertWritable(type.PropertiesType, []);
 
         static void AssertWritable(Type type, HashSet<Type> seen)
@@ -143,16 +136,16 @@ public sealed class ArchitectureTests
     [Fact]
     public void A_resource_type_costs_at_most_four_files()
     {
-        // The cheapest type shows the price: its record, one line in a provider, its operations, and its sample in the tests.
+        // The cheapest type shows the price: its record, its operations, and its sample in the tests.
         var product = Product.Sources.Where(file => !file.StartsWith("tests/", StringComparison.Ordinal) && !file.StartsWith("simulators/", StringComparison.Ordinal)).ToList();
         var clusters = product.Where(file => Regex.IsMatch(Product.Read(file), @"Operation<ConnectedCluster,|RegisteredType<ConnectedCluster,|record ConnectedCluster\b", RegexOptions.None, TimeSpan.FromSeconds(1))).ToList();
         var images = product.Where(file => Regex.IsMatch(Product.Read(file), @"Operation<OsImage,|RegisteredType<OsImage,|record OsImage\b", RegexOptions.None, TimeSpan.FromSeconds(1))).ToList();
-        Assert.Equal(["api/Clusters/ClustersProvider.cs", "contracts/Clusters/ConnectedCluster.cs", "worker/Clusters/ClusterOperations.cs"], clusters);
-        Assert.Equal(["api/BareMetal/BareMetalProvider.cs", "contracts/BareMetal/OsImage.cs", "worker/BareMetal/OsImageOperations.cs"], images);
+        Assert.Equal(["contracts/Clusters/ConnectedCluster.cs", "worker/Clusters/ClusterOperations.cs"], clusters);
+        Assert.Equal(["contracts/BareMetal/OsImage.cs", "worker/BareMetal/OsImageOperations.cs"], images);
 
         // And nothing of the shared machinery knows any type but the resource group.
-        var shared = Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|persistence|contracts)/Arm/", RegexOptions.None, TimeSpan.FromSeconds(1)) && file is not "api/Arm/ResourceProviders.cs");
-        var names = ResourceProviders.All.Where(type => type.Type != ResourceType.ResourceGroup).Select(type => type.PropertiesType.Name).ToList();
+        var shared = Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|persistence|contracts|admission)/Arm/", RegexOptions.None, TimeSpan.FromSeconds(1)));
+        var names = ResourceTypes.All.Where(type => type.Type != ResourceType.ResourceGroup).Select(type => type.PropertiesType.Name).ToList();
         foreach (var file in shared)
             Assert.True(names.Find(name => Regex.IsMatch(Product.Read(file), $@"\b{name}\b", RegexOptions.None, TimeSpan.FromSeconds(1))) is null, $"{file} knows a type that only its own room should know.");
     }

@@ -11,17 +11,18 @@ internal static class Product
 {
     public static Assembly Contracts { get; } = typeof(ResourceId).Assembly;
     public static Assembly Persistence { get; } = typeof(ControlPlaneDb).Assembly;
+    public static Assembly Admission { get; } = typeof(ResourceTypes).Assembly;
     public static Assembly Defaults { get; } = typeof(Defaults.ServiceDefaults).Assembly;
     public static Assembly Api { get; } = typeof(Api.Arm.FrontDoor).Assembly;
     public static Assembly Worker { get; } = typeof(Worker.WorkerComposition).Assembly;
     public static Assembly Host { get; } = typeof(HostComposition).Assembly;
     public static Assembly Simulators { get; } = typeof(SimulatedRack).Assembly;
 
-    public static IReadOnlyList<Assembly> Assemblies { get; } = [Contracts, Persistence, Defaults, Api, Worker, Host, Simulators];
+    public static IReadOnlyList<Assembly> Assemblies { get; } = [Contracts, Persistence, Admission, Defaults, Api, Worker, Host, Simulators];
 
     public static string Root { get; } = FindRoot();
 
-    private static readonly string[] Rooms = ["contracts", "persistence", "defaults", "api", "worker", "host", "simulators", "clients", "bench", "tests"];
+    private static readonly string[] Rooms = ["contracts", "persistence", "admission", "defaults", "api", "worker", "host", "simulators", "clients", "bench", "tests"];
 
     /// <summary>Every C# file written by hand, by its path below the root.</summary>
     public static IReadOnlyList<string> Sources { get; } =

@@ -87,7 +87,7 @@ public sealed class EachTypeAttribute(Which which = Which.All) : DataAttribute
     public override ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker) =>
         new([.. Names(Which).Select(name => new TheoryDataRow<string>(name))]);
 
-    internal static IEnumerable<string> Names(Which which) => ResourceProviders.All.Where(type => IsMeant(type, which)).Select(type => type.Type.ToString());
+    internal static IEnumerable<string> Names(Which which) => ResourceTypes.All.Where(type => IsMeant(type, which)).Select(type => type.Type.ToString());
 
     private static bool IsMeant(RegisteredType type, Which which) => which switch
     {

@@ -14,7 +14,7 @@ internal sealed class Subject
 
     private Subject(ControlPlaneFixture plane, Samples samples, string type, string group, bool claimMachine)
     {
-        (Plane, Type, this.group) = (plane, ResourceProviders.All.Single(known => known.Type.ToString() == type), group);
+        (Plane, Type, this.group) = (plane, ResourceTypes.All.Single(known => known.Type.ToString() == type), group);
         Sample = samples.Of(Type.Type);
         Name = $"Thing-{Interlocked.Increment(ref count):0000}";
         Path = PathOf(Name);

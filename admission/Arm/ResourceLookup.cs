@@ -2,7 +2,7 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 using Npgsql;
 
-namespace ControlPlane.Api.Arm;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>What the verbs look up before they decide: the resource and what is around it.</summary>
 internal sealed class ResourceLookup(NpgsqlDataSource source)

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 
-namespace ControlPlane.Api.Arm;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>A resource type as the generic verbs see it: the static members of its record, without its .NET type.</summary>
 internal abstract class RegisteredType
@@ -60,25 +60,5 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
         faults.AddRange(broken.Where(fault => !Sound.Concerns(faults, fault.Target!)).ToList());
         return faults.Count > 0 ? null
             : new(JsonSerializer.Serialize(wanted, Json.WithoutSecrets), secrets, T.UniqueKey(wanted), T.Quota(wanted), [.. T.References(wanted)]);
-    }
-}
-
-/// <summary>RFC 7396 JSON merge patch.</summary>
-internal static class MergePatch
-{
-    public static JsonNode? Apply(JsonNode? target, JsonElement patch)
-    {
-        if (patch.ValueKind is not JsonValueKind.Object)
-            return JsonNode.Parse(patch.GetRawText());
-        var result = target as JsonObject ?? [];
-        foreach (var member in patch.EnumerateObject())
-        {
-            if (member.Value.ValueKind is JsonValueKind.Null)
-                result.Remove(member.Name);
-            else
-                result[member.Name] = Apply(result[member.Name]?.DeepClone(), member.Value);
-        }
-
-        return result;
     }
 }

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
 
-namespace ControlPlane.Api.Arm;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>
 /// What is left of a body without its faulty members: the type's rules are checked on it too, so that a caller hears of a wrong type here and a broken rule there in one answer.

@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using ControlPlane.Contracts.Arm;
 
-namespace ControlPlane.Api.Arm;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>
 /// Compares JSON that a client sent with the .NET type that it should become, and reports every fault with its path. The deserializer itself stops at the first one.

@@ -5,7 +5,7 @@ using System.Text.RegularExpressions;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 
-namespace ControlPlane.Api.Arm;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>What a PUT or PATCH asks for, once every rule of envelope and type has been checked.</summary>
 internal sealed record WantedResource(string? Location, string Tags, BoundProperties Properties);
@@ -150,19 +150,4 @@ internal sealed partial class ResourceEnvelope(Locations locations)
 
     [GeneratedRegex(@"[<>%&:\\?/\p{Cc}]", RegexOptions.None, 1000)]
     private static partial Regex Forbidden();
-}
-
-/// <summary>The locations this control plane serves (<c>Locations</c>), in ARM's short form.</summary>
-internal sealed class Locations
-{
-    public Locations(IConfiguration configuration)
-    {
-        var given = configuration.GetSection("Locations").Get<string[]>();
-        Names = given is { Length: > 0 } ? [.. given.Select(Normalise)] : ["local"];
-    }
-
-    public IReadOnlyList<string> Names { get; }
-
-    /// <summary>"West US" and "westus" are the same place (ARM RPC, location).</summary>
-    public static string Normalise(string location) => location.Replace(" ", "", StringComparison.Ordinal).ToLowerInvariant();
 }

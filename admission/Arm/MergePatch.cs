@@ -1,0 +1,24 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace ControlPlane.Admission.Arm;
+
+/// <summary>RFC 7396 JSON merge patch.</summary>
+internal static class MergePatch
+{
+    public static JsonNode? Apply(JsonNode? target, JsonElement patch)
+    {
+        if (patch.ValueKind is not JsonValueKind.Object)
+            return JsonNode.Parse(patch.GetRawText());
+        var result = target as JsonObject ?? [];
+        foreach (var member in patch.EnumerateObject())
+        {
+            if (member.Value.ValueKind is JsonValueKind.Null)
+                result.Remove(member.Name);
+            else
+                result[member.Name] = Apply(result[member.Name]?.DeepClone(), member.Value);
+        }
+
+        return result;
+    }
+}

@@ -1,0 +1,25 @@
+using System.Reflection;
+using ControlPlane.Contracts.Arm;
+
+namespace ControlPlane.Admission.Arm;
+
+/// <summary>Every resource type: each record of the contracts that declares itself one. Writing the record is all it takes to be served.</summary>
+internal static class ResourceTypes
+{
+    /// <summary>The resource group first, then by name.</summary>
+    public static IReadOnlyList<RegisteredType> All { get; } =
+    [
+        .. typeof(ResourceId).Assembly.GetTypes().SelectMany(Declared)
+            .OrderBy(type => type.Type != ResourceType.ResourceGroup).ThenBy(type => type.Type.ToString(), StringComparer.Ordinal),
+    ];
+
+    private static readonly Dictionary<ResourceType, RegisteredType> ByType = All.ToDictionary(type => type.Type);
+
+    public static RegisteredType Find(ResourceType type) => ByType[type];
+
+    public static RegisteredType? TryFind(ResourceType type) => ByType.GetValueOrDefault(type);
+
+    private static IEnumerable<RegisteredType> Declared(Type record) =>
+        record.GetInterfaces().Where(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(IResource<,>))
+            .Select(one => (RegisteredType)Activator.CreateInstance(typeof(RegisteredType<,>).MakeGenericType(one.GetGenericArguments()), nonPublic: true)!);
+}
