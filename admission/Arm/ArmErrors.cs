@@ -85,9 +85,6 @@ internal static class ArmErrors
     public static ArmException ChangedMeanwhile(ResourceId id) =>
         new(409, new("Conflict", $"'{id.Text}' was changed by others while this request was being decided; read it again and repeat the request."), TimeSpan.FromSeconds(1));
 
-    public static ArmException AlreadyClaimed(string what, string other) =>
-        new(409, new("ResourceAlreadyClaimed", $"{what} already belongs to '{other}'; one of the two must be deleted first."));
-
     public static ArmException QuotaExceeded(AcceptOutcome.QuotaExceeded quota, string location) =>
         new(409, new("QuotaExceeded", $"The quota of family '{quota.Family}' in '{location}' is {quota.Limit}, of which {quota.Used} are used; this request needs {quota.Wanted} more. Ask for a higher limit or delete what is not needed.", "properties.skuFamily"));
 

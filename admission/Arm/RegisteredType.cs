@@ -11,22 +11,57 @@ internal abstract class RegisteredType
     public abstract ResourceType Type { get; }
     public abstract IReadOnlyList<string> ApiVersions { get; }
     public abstract IReadOnlyList<ResourceAction> Actions { get; }
+    public abstract ResourceScopes Scopes { get; }
+    public abstract bool IsTracked { get; }
     public abstract bool CompletesOnWrite { get; }
     public abstract Type PropertiesType { get; }
     public abstract Type StatusType { get; }
 
+    /// <summary>The shape of a whole resource, <see cref="ResourceOf{T,TStatus}"/>, and of a merge patch of it, <see cref="PatchOf{T}"/>: for the OpenAPI document.</summary>
+    public abstract (Type Resource, Type Patch) Shapes { get; }
+
+    /// <summary>What its permissions begin with, such as <c>ControlPlane.BareMetal/racks</c>; a resource group's is Azure's own.</summary>
+    public string Permissions => Type == ResourceType.ResourceGroup ? "Microsoft.Resources/subscriptions/resourceGroups" : Type.ToString();
+
     public abstract TimeSpan TimeLimit(string request);
+
+    /// <summary>The answer when another resource has claimed what this one claims.</summary>
+    public abstract ErrorBody Taken(string other);
 
     /// <summary>Why an action or <c>delete</c> must not happen now, or null.</summary>
     public abstract ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current);
 
     /// <summary>The properties a client sent, checked against shape and rules; every fault goes to <paramref name="faults"/> and then nothing is returned.</summary>
-    public abstract BoundProperties? Bind(JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults);
+    public abstract BoundProperties? Bind(ResourceId id, JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults);
 
-    /// <summary>Where a resource of this type lives: below a resource group, or for proxies of a location below the subscription.</summary>
-    public string Template => Type == ResourceType.ResourceGroup ? "/subscriptions/{subscription}/resourceGroups/{name}"
-        : $"/subscriptions/{{subscription}}/resourceGroups/{{resourceGroup}}/providers/{Type.Provider}/" +
-          string.Join('/', Type.Segments.Select((segment, at) => at == Type.Segments.Count - 1 ? $"{segment}/{{name}}" : $"{segment}/{{parent{at}}}"));
+    /// <summary>It stands below any other resource and goes with it.</summary>
+    public bool IsExtension => Scopes.HasFlag(ResourceScopes.Resource);
+
+    /// <summary>Deleted at once, by the request itself.</summary>
+    public bool IsDeletedAtOnce => CompletesOnWrite && !IsTracked;
+
+    /// <summary>The route patterns at which resources of this type are, one per scope; <paramref name="extended"/> are the types that an extension may stand below.</summary>
+    public IEnumerable<string> Templates(IEnumerable<RegisteredType> extended)
+    {
+        if (Type == ResourceType.ResourceGroup)
+        {
+            yield return "/subscriptions/{subscription}/resourceGroups/{name}";
+            yield break;
+        }
+
+        var path = $"/providers/{Type.Provider}/" + string.Join('/', Type.Segments.Select((segment, at) => at == Type.Segments.Count - 1 ? $"{segment}/{{name}}" : $"{segment}/{{parent{at}}}"));
+        if (Scopes.HasFlag(ResourceScopes.Tenant))
+            yield return path;
+        if (Scopes.HasFlag(ResourceScopes.Subscription))
+            yield return "/subscriptions/{subscription}" + path;
+        if (Scopes.HasFlag(ResourceScopes.ResourceGroup))
+            yield return "/subscriptions/{subscription}/resourceGroups/{resourceGroup}" + path;
+        if (IsExtension)
+        {
+            foreach (var template in extended.Where(type => !type.IsExtension && type.Type != ResourceType.ResourceGroup).SelectMany(type => type.Templates([])))
+                yield return template.Replace("{name}", "{extendedName}", StringComparison.Ordinal).Replace("{parent", "{extendedParent", StringComparison.Ordinal) + path;
+        }
+    }
 }
 
 /// <summary>Properties as they will be stored, and what they ask of the rest of the world.</summary>
@@ -39,16 +74,21 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
     public override ResourceType Type => T.Type;
     public override IReadOnlyList<string> ApiVersions => T.ApiVersions;
     public override IReadOnlyList<ResourceAction> Actions => T.Actions;
+    public override ResourceScopes Scopes => T.Scopes;
+    public override bool IsTracked => T.IsTracked;
     public override bool CompletesOnWrite => T.CompletesOnWrite;
     public override Type PropertiesType => typeof(T);
     public override Type StatusType => typeof(TStatus);
+    public override (Type Resource, Type Patch) Shapes => (typeof(ResourceOf<T, TStatus>), typeof(PatchOf<T>));
 
     public override TimeSpan TimeLimit(string request) => T.TimeLimit(request);
+
+    public override ErrorBody Taken(string other) => T.Taken(other);
 
     public override ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current) =>
         T.Refuse(new(request, parameters, current.Read<T>(), current.ReadStatus<TStatus>(), current.State));
 
-    public override BoundProperties? Bind(JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults)
+    public override BoundProperties? Bind(ResourceId id, JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults)
     {
         var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
         faults.AddRange(Shape.Faults(properties, typeof(T), "properties", secrets, isReadOnlyEcho));
@@ -59,6 +99,12 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
         var broken = T.Violations(wanted, current).Select(v => Shape.Fault(v.Target.Length == 0 ? "properties" : $"properties.{v.Target}", v.Message));
         faults.AddRange(broken.Where(fault => !Sound.Concerns(faults, fault.Target!)).ToList());
         return faults.Count > 0 ? null
-            : new(JsonSerializer.Serialize(wanted, Json.WithoutSecrets), secrets, T.UniqueKey(wanted), T.Quota(wanted), [.. T.References(wanted)]);
+            : new(JsonSerializer.Serialize(wanted, Json.WithoutSecrets), secrets, T.UniqueKey(id, wanted), T.Quota(wanted), [.. T.References(wanted)]);
     }
 }
+
+/// <summary>Stands for a resource of a type where a .NET type is asked for: envelope, wanted properties, status and provisioning state.</summary>
+internal sealed record ResourceOf<T, TStatus>;
+
+/// <summary>Stands for an RFC 7396 merge patch of a resource.</summary>
+internal sealed record PatchOf<T>;

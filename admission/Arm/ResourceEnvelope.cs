@@ -39,7 +39,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         var location = Location(body, current, faults, id);
         var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : "{}";
         var properties = body.TryGetProperty("properties", out var wanted) ? wanted : JsonSerializer.SerializeToElement(new { });
-        var bound = type.Bind(properties, current?.Properties, (name, value) => IsEcho(type, current, name, value, faults), faults);
+        var bound = type.Bind(id, properties, current?.Properties, (name, value) => IsEcho(type, current, name, value, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(location, tags, bound);
     }
 
@@ -60,7 +60,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         }
 
         using var merged = JsonDocument.Parse(properties);
-        var bound = type.Bind(merged.RootElement, current.Properties, (name, _) => RefusePatch(type, name, faults), faults);
+        var bound = type.Bind(current.ResourceId, merged.RootElement, current.Properties, (name, _) => RefusePatch(type, name, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(current.Location, tags, bound);
     }
 

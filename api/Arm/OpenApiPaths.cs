@@ -9,14 +9,15 @@ internal sealed class TypeDocument(OpenApiDocument document, Schemas schemas, Re
 {
     private readonly string name = Schemas.NameOf(type);
     private readonly IOpenApiSchema resource = schemas.Resource(type);
+    private readonly string template = type.Templates([]).First();
 
     public void AddPaths()
     {
-        Add(type.Template, HttpMethod.Get, "Get", "Read one.", (200, "The resource.", resource));
-        var put = Add(type.Template, HttpMethod.Put, "CreateOrUpdate", "Create, or replace: what is left out returns to its default.", (200, "Replaced.", resource), (201, "Created.", resource));
+        Add(template, HttpMethod.Get, "Get", "Read one.", (200, "The resource.", resource));
+        var put = Add(template, HttpMethod.Put, "CreateOrUpdate", "Create, or replace: what is left out returns to its default.", (200, "Replaced.", resource), (201, "Created.", resource));
         put.RequestBody = OpenApiParts.Body(resource);
         Long(put, !type.CompletesOnWrite, "azure-async-operation");
-        var patch = Add(type.Template, HttpMethod.Patch, "Update", "Merge patch of properties (RFC 7396); tags replaces all tags.", (200, "Done.", resource), (202, "Accepted.", null));
+        var patch = Add(template, HttpMethod.Patch, "Update", "Merge patch of properties (RFC 7396); tags replaces all tags.", (200, "Done.", resource), (202, "Accepted.", null));
         patch.RequestBody = OpenApiParts.Body(schemas.Named($"{name}Patch", () => new()
         {
             Type = JsonSchemaType.Object,
@@ -27,16 +28,16 @@ internal sealed class TypeDocument(OpenApiDocument document, Schemas schemas, Re
             },
         }));
         Long(patch, !type.CompletesOnWrite, "location");
-        Long(Add(type.Template, HttpMethod.Delete, "Delete", "Delete; forceDeletion=true forgets it without touching the outside world.", (202, "Accepted.", null), (204, "There is none.", null)), true, "location");
-        Add(type.Template, HttpMethod.Head, "CheckExistence", "Whether it exists.", (204, "It does.", null), (404, "It does not.", null));
+        Long(Add(template, HttpMethod.Delete, "Delete", "Delete; forceDeletion=true forgets it without touching the outside world.", (202, "Accepted.", null), (204, "There is none.", null)), true, "location");
+        Add(template, HttpMethod.Head, "CheckExistence", "Whether it exists.", (204, "It does.", null), (404, "It does not.", null));
 
-        var list = type.Template[..type.Template.LastIndexOf('/')];
+        var list = template[..template.LastIndexOf('/')];
         AddList(list, type.Type == ResourceType.ResourceGroup ? "List" : "ListByResourceGroup");
         if (type.Type != ResourceType.ResourceGroup)
             AddList($"/subscriptions/{{subscription}}/providers/{type.Type}", "ListBySubscription");
         foreach (var action in type.Actions)
         {
-            var post = Add($"{type.Template}/{action.Name}", HttpMethod.Post, char.ToUpperInvariant(action.Name[0]) + action.Name[1..], action.Description, (202, "Accepted.", null));
+            var post = Add($"{template}/{action.Name}", HttpMethod.Post, char.ToUpperInvariant(action.Name[0]) + action.Name[1..], action.Description, (202, "Accepted.", null));
             if (action.Body is not null)
                 post.RequestBody = OpenApiParts.Body(schemas.Of(action.Body), required: false);
             Long(post, true, "location");

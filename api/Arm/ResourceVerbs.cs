@@ -16,25 +16,25 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
         var verbs = app.ServiceProvider.GetRequiredService<ResourceVerbs>();
         foreach (var type in ResourceTypes.All)
         {
-            app.MapGet(type.Template, http => verbs.GetAsync(http, type));
-            app.MapMethods(type.Template, [HttpMethods.Head], http => verbs.HeadAsync(http, type));
-            app.MapPut(type.Template, http => verbs.PutAsync(http, type));
-            app.MapPatch(type.Template, http => verbs.PatchAsync(http, type));
-            app.MapDelete(type.Template, http => verbs.DeleteAsync(http, type));
-            app.MapPost(type.Template + "/{action}", http => verbs.ActAsync(http, type));
-            foreach (var collection in Collections(type))
-                app.MapGet(collection, http => verbs.ListAsync(http, type));
+            var routes = new ResourceRoutes(type);
+            foreach (var template in type.Templates(ResourceTypes.All))
+            {
+                app.MapArm(HttpMethod.Get, template, routes.Get, http => verbs.GetAsync(http, type));
+                app.MapArm(HttpMethod.Head, template, routes.Head, http => verbs.HeadAsync(http, type));
+                app.MapArm(HttpMethod.Put, template, routes.Put, http => verbs.PutAsync(http, type));
+                app.MapArm(HttpMethod.Patch, template, routes.Patch, http => verbs.PatchAsync(http, type));
+                app.MapArm(HttpMethod.Delete, template, routes.Delete, http => verbs.DeleteAsync(http, type));
+                foreach (var action in type.Actions)
+                    app.MapArm(HttpMethod.Post, $"{template}/{action.Name}", routes.Act(action), http => verbs.ActAsync(http, type, action));
+                app.MapArm(HttpMethod.Get, template[..template.LastIndexOf('/')], routes.List(template), http => verbs.ListAsync(http, type));
+            }
+
+            if (type.Type != ResourceType.ResourceGroup && type.Type.Segments.Count == 1 && !type.Scopes.HasFlag(ResourceScopes.Subscription))
+                app.MapArm(HttpMethod.Get, $"/subscriptions/{{subscription}}/providers/{type.Type}", routes.ListBySubscription, http => verbs.ListAsync(http, type));
         }
 
-        app.MapGet("/subscriptions/{subscription}/resources", http => verbs.ListAsync(http, type: null));
-        app.MapGet("/subscriptions/{subscription}/resourceGroups/{resourceGroup}/resources", http => verbs.ListAsync(http, type: null));
-    }
-
-    private static IEnumerable<string> Collections(RegisteredType type)
-    {
-        yield return type.Template[..type.Template.LastIndexOf('/')];
-        if (type.Type != ResourceType.ResourceGroup && type.Type.Segments.Count == 1)
-            yield return $"/subscriptions/{{subscription}}/providers/{type.Type}";
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/resources", ResourceRoutes.ListAll("Resources_List"), http => verbs.ListAsync(http, type: null));
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/resourceGroups/{resourceGroup}/resources", ResourceRoutes.ListAll("Resources_ListByResourceGroup"), http => verbs.ListAsync(http, type: null));
     }
 
     private async Task GetAsync(HttpContext http, RegisteredType type)
@@ -172,13 +172,10 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
         }
     }
 
-    private async Task ActAsync(HttpContext http, RegisteredType type)
+    private async Task ActAsync(HttpContext http, RegisteredType type, ResourceAction action)
     {
         ApiVersion.Require(http, type);
-        var name = (string)http.Request.RouteValues["action"]!;
         var id = Id(http, type);
-        var action = type.Actions.FirstOrDefault(known => known.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-            ?? throw ArmErrors.ActionNotFound(type.Type, name, type.Actions.Select(known => known.Name));
         using var body = await RequestBody.ReadOptionalObjectAsync(http.Request, http.RequestAborted);
         var current = await lookup.SnapshotAsync(id, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
         Preconditions.Check(http.Request, current);
@@ -263,7 +260,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
     private static ArmException Refusal(AcceptOutcome outcome, ResourceId id, string? location) => outcome switch
     {
         AcceptOutcome.Busy busy => ArmErrors.OperationInProgress(id, busy.Operation),
-        AcceptOutcome.Taken taken => ArmErrors.AlreadyClaimed("The management controller named in 'properties.bmc.endpoint'", taken.ResourceId),
+        AcceptOutcome.Taken taken => new ArmException(409, ResourceTypes.Find(id.Type).Taken(taken.ResourceId)),
         AcceptOutcome.QuotaExceeded quota => ArmErrors.QuotaExceeded(quota, location ?? ""),
         AcceptOutcome.Referenced referenced => ArmErrors.InUse(id, referenced.ResourceId),
         AcceptOutcome.ReferenceGone => ArmErrors.LinkedResourceGone(),

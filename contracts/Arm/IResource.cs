@@ -16,6 +16,12 @@ public interface IResource<TSelf, TStatus>
     /// <summary>Newest first: clients without an opinion take the first one.</summary>
     static virtual IReadOnlyList<string> ApiVersions => Arm.ApiVersions.Own;
 
+    /// <summary>What a resource of this type may stand below.</summary>
+    static virtual ResourceScopes Scopes => ResourceScopes.ResourceGroup;
+
+    /// <summary>A tracked resource has a location and tags and is deleted by an operation; a proxy resource has neither, and one that completes on write is deleted at once (ARM RPC, resource kinds).</summary>
+    static virtual bool IsTracked => true;
+
     /// <summary>Every rule that <paramref name="wanted"/> breaks, all at once; <paramref name="current"/> is null on create.</summary>
     static abstract IEnumerable<Violation> Violations(TSelf wanted, TSelf? current);
 
@@ -25,8 +31,11 @@ public interface IResource<TSelf, TStatus>
     /// <summary>Places taken from a quota while the resource exists.</summary>
     static virtual QuotaDemand? Quota(TSelf wanted) => null;
 
-    /// <summary>A fact about the outside world that at most one resource may claim, such as the address of a BMC.</summary>
-    static virtual string? UniqueKey(TSelf wanted) => null;
+    /// <summary>A fact that at most one resource may claim, such as the address of a BMC.</summary>
+    static virtual string? UniqueKey(ResourceId id, TSelf wanted) => null;
+
+    /// <summary>The answer (409) when another resource has claimed the fact already.</summary>
+    static virtual ErrorBody Taken(string other) => new("ResourceAlreadyClaimed", $"What the properties claim belongs to '{other}'; one of the two must be deleted first.");
 
     static virtual IReadOnlyList<ResourceAction> Actions => [];
 
@@ -39,6 +48,10 @@ public interface IResource<TSelf, TStatus>
     /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
     static virtual bool CompletesOnWrite => false;
 }
+
+/// <summary>Below what a type's resources stand. <see cref="Resource"/> makes it an extension resource: <c>{scope}/providers/{namespace}/{type}/{name}</c>, gone with what it extends.</summary>
+[Flags]
+public enum ResourceScopes { None = 0, Tenant = 1, Subscription = 2, ResourceGroup = 4, Resource = 8 }
 
 /// <summary>An action or <c>delete</c> asked of a resource as it stands.</summary>
 public sealed record ResourceRequest<TSelf, TStatus>(string Name, JsonElement Parameters, TSelf Current, TStatus Status, ProvisioningState State);

@@ -3,18 +3,22 @@ using System.Diagnostics.CodeAnalysis;
 namespace ControlPlane.Contracts.Arm;
 
 /// <summary>
-/// The path of one resource: a subscription, a resource group, or a resource of a provider below either. Two ids are the same resource when they
-/// differ only in case (ARM RPC, "case insensitivity"), so <see cref="Key"/> is what is stored and compared and <see cref="Text"/> is what is shown.
+/// The path of one resource: a subscription, a resource group, a resource of a provider below either or below the tenant, or an extension of any of
+/// these (<c>{scope}/providers/{namespace}/{type}/{name}</c>). Two ids are the same resource when they differ only in case (ARM RPC, "case insensitivity"), so <see cref="Key"/> is what is stored and compared and <see cref="Text"/> is what is shown.
 /// </summary>
 public sealed class ResourceId : IEquatable<ResourceId>
 {
-    private ResourceId(string subscription, string? resourceGroup, ResourceType type, IReadOnlyList<string> names, string text)
+    private ResourceId(string subscription, string? resourceGroup, ResourceType type, IReadOnlyList<string> names, string text, ResourceId? scope = null)
     {
-        (Subscription, ResourceGroup, Type, Names, Text) = (subscription, resourceGroup, type, names, text);
+        (Subscription, ResourceGroup, Type, Names, Text, Scope) = (subscription, resourceGroup, type, names, text, scope);
         Key = text.ToLowerInvariant();
     }
 
+    /// <summary>Empty for a resource of the tenant.</summary>
     public string Subscription { get; }
+
+    /// <summary>The subscription, group or resource that its <c>/providers/</c> segment follows; null for a subscription, a resource group, and a resource of the tenant.</summary>
+    public ResourceId? Scope { get; }
 
     /// <summary>Null for a subscription and for a resource directly below one.</summary>
     public string? ResourceGroup { get; }
@@ -40,9 +44,15 @@ public sealed class ResourceId : IEquatable<ResourceId>
         Type == ResourceType.Subscription ? null
         : Type == ResourceType.ResourceGroup ? OfSubscription(Subscription)
         : Names.Count > 1 && !Type.Segments[0].Equals("locations", StringComparison.OrdinalIgnoreCase)
-            ? Create(Subscription, ResourceGroup, new(Type.Provider, string.Join('/', Type.Segments.SkipLast(1))), [.. Names.SkipLast(1)])
-        : ResourceGroup is null ? OfSubscription(Subscription)
-        : Group(Subscription, ResourceGroup);
+            ? Below(Scope, new(Type.Provider, string.Join('/', Type.Segments.SkipLast(1))), [.. Names.SkipLast(1)])
+        : Scope;
+
+    /// <summary>Itself and everything above it, the subscription last; nothing above a resource of the tenant.</summary>
+    public IEnumerable<ResourceId> WithAncestors()
+    {
+        for (var at = this; at is not null; at = at.Parent)
+            yield return at;
+    }
 
     public static ResourceId OfSubscription(string subscription) =>
         new(subscription, null, ResourceType.Subscription, [subscription], $"/subscriptions/{subscription}");
@@ -50,55 +60,48 @@ public sealed class ResourceId : IEquatable<ResourceId>
     public static ResourceId Group(string subscription, string group) =>
         new(subscription, group, ResourceType.ResourceGroup, [group], $"/subscriptions/{subscription}/resourceGroups/{group}");
 
-    public static ResourceId Create(string subscription, string? group, ResourceType type, IReadOnlyList<string> names)
+    public static ResourceId Create(string subscription, string? group, ResourceType type, IReadOnlyList<string> names) =>
+        Below(group is null ? OfSubscription(subscription) : Group(subscription, group), type, names);
+
+    /// <summary>The resource of this type and name below a scope; null is the tenant.</summary>
+    public static ResourceId Below(ResourceId? scope, ResourceType type, IReadOnlyList<string> names)
     {
-        var scope = group is null ? $"/subscriptions/{subscription}" : $"/subscriptions/{subscription}/resourceGroups/{group}";
         var path = string.Join('/', type.Segments.Zip(names, (segment, name) => $"{segment}/{name}"));
-        return new(subscription, group, type, names, $"{scope}/providers/{type.Provider}/{path}");
+        return new(scope?.Subscription ?? "", scope?.ResourceGroup, type, names, $"{scope?.Text}/providers/{type.Provider}/{path}", scope);
     }
 
     /// <summary>The id of a sibling: same scope and type, another name.</summary>
-    public ResourceId Sibling(ResourceType type, string name) => Create(Subscription, ResourceGroup, type, [name]);
+    public ResourceId Sibling(ResourceType type, string name) => Below(Scope, type, [name]);
 
     public static bool TryParse(string? text, [NotNullWhen(true)] out ResourceId? id)
     {
         id = null;
         var parts = (text ?? "").Split('/', StringSplitOptions.RemoveEmptyEntries);
-        if (parts.Length < 2 || !Is(parts[0], "subscriptions"))
-            return false;
-        var subscription = parts[1];
-        if (parts.Length == 2)
+        var next = 0;
+        if (parts.Length >= 2 && Is(parts[0], "subscriptions"))
         {
-            id = OfSubscription(subscription);
-            return true;
+            (id, next) = (OfSubscription(parts[1]), 2);
+            if (parts.Length >= 4 && Is(parts[2], "resourceGroups"))
+                (id, next) = (Group(parts[1], parts[3]), 4);
         }
 
-        var (next, group) = (2, (string?)null);
-        if (Is(parts[2], "resourceGroups"))
+        while (next < parts.Length)
         {
-            if (parts.Length < 4)
-                return false;
-            (next, group) = (4, parts[3]);
-            if (parts.Length == 4)
+            var end = next + 2;
+            while (end + 1 < parts.Length && !Is(parts[end], "providers"))
+                end += 2;
+            if (!Is(parts[next], "providers") || end == next + 2 || end > parts.Length || (end < parts.Length && !Is(parts[end], "providers")))
             {
-                id = Group(subscription, group);
-                return true;
+                id = null;
+                return false;
             }
+
+            var pairs = parts[(next + 2)..end];
+            id = Below(id, new(parts[next + 1], string.Join('/', pairs.Where((_, at) => at % 2 == 0))), [.. pairs.Where((_, at) => at % 2 == 1)]);
+            next = end;
         }
 
-        var rest = parts.Length - next - 2;
-        if (rest < 2 || rest % 2 != 0 || !Is(parts[next], "providers"))
-            return false;
-        var segments = new List<string>();
-        var names = new List<string>();
-        for (var at = next + 2; at < parts.Length; at += 2)
-        {
-            segments.Add(parts[at]);
-            names.Add(parts[at + 1]);
-        }
-
-        id = Create(subscription, group, new(parts[next + 1], string.Join('/', segments)), names);
-        return true;
+        return id is not null;
     }
 
     public static ResourceId Parse(string text) => TryParse(text, out var id) ? id : throw new FormatException($"'{text}' is not a resource id.");

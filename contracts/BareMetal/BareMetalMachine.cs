@@ -114,8 +114,11 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
 
     public static QuotaDemand? Quota(BareMetalMachine wanted) => new(wanted.SkuFamily, 1);
 
-    public static string? UniqueKey(BareMetalMachine wanted) =>
+    public static string? UniqueKey(ResourceId id, BareMetalMachine wanted) =>
         Bmc.Address(wanted.Bmc.Endpoint) is { } address ? $"bmc:{address.Authority}{address.AbsolutePath.TrimEnd('/')}".ToLowerInvariant() : null;
+
+    public static ErrorBody Taken(string other) =>
+        new("ResourceAlreadyClaimed", $"The management controller named in 'properties.bmc.endpoint' already belongs to '{other}'; one of the two must be deleted first.", "properties.bmc.endpoint");
 
     /// <summary>The safeguards: nothing that would take a working node away happens by accident.</summary>
     public static ErrorBody? Refuse(ResourceRequest<BareMetalMachine, BareMetalMachineStatus> request)

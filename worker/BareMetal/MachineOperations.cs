@@ -225,7 +225,7 @@ internal static class Wish
     /// <summary>Whether another resource claims what the changed machine would claim.</summary>
     public static Task CheckAsync(MachineContext context, BareMetalMachine wanted, CancellationToken stop) => context.InTransactionAsync(async (transaction, token) =>
     {
-        if (await transaction.ScalarAsync<string>("select id from resources where unique_key = $1 and key <> $2", token, BareMetalMachine.UniqueKey(wanted), context.Resource.Key) is { } other)
+        if (await transaction.ScalarAsync<string>("select id from resources where unique_key = $1 and key <> $2", token, BareMetalMachine.UniqueKey(context.Resource.ResourceId, wanted), context.Resource.Key) is { } other)
             throw Taken(wanted, other);
     }, stop);
 
@@ -236,7 +236,7 @@ internal static class Wish
         try
         {
             await context.InTransactionAsync((transaction, token) => transaction.ExecuteAsync("update resources set properties = $2::jsonb, unique_key = $3, refs = $4, version = version + 1 where key = $1", token,
-                context.Resource.Key, properties, BareMetalMachine.UniqueKey(wanted), BareMetalMachine.References(wanted).Select(reference => reference.Key).ToArray()), stop);
+                context.Resource.Key, properties, BareMetalMachine.UniqueKey(context.Resource.ResourceId, wanted), BareMetalMachine.References(wanted).Select(reference => reference.Key).ToArray()), stop);
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation)
         {

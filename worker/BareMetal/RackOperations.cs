@@ -236,7 +236,7 @@ internal sealed class RackMachines(Acceptor acceptor, NpgsqlDataSource source)
         Tags = current?.Tags ?? context.Resource.Tags,
         Properties = properties,
         State = current is null ? ProvisioningState.Accepted : ProvisioningState.Updating,
-        UniqueKey = BareMetalMachine.UniqueKey(machine),
+        UniqueKey = BareMetalMachine.UniqueKey(id, machine),
         References = [.. BareMetalMachine.References(machine).Select(reference => reference.Key)],
         ManagedBy = context.Resource.Key,
         Secrets = secrets,
