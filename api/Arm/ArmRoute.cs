@@ -40,8 +40,8 @@ internal sealed record ArmRoute(string OperationId, string? Action, string Summa
 /// <summary>An answer: its status, what it means, and the shape of its body, null when it has none.</summary>
 internal sealed record RouteAnswer(int Status, string Description, Type? Body = null);
 
-/// <summary>A parameter in the query.</summary>
-internal sealed record QueryParameter(string Name, string Description, bool IsRequired = false);
+/// <summary>A parameter in the query; text unless it has another shape.</summary>
+internal sealed record QueryParameter(string Name, string Description, bool IsRequired = false, Type? Shape = null);
 
 /// <summary>A page of a list (ARM RPC, pagination).</summary>
 internal sealed record Page<T>(IReadOnlyList<T> Value, string? NextLink);

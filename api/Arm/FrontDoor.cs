@@ -42,8 +42,11 @@ internal static class FrontDoor
         app.UseMiddleware<Throttling>();
         app.UseRouting();
         app.UseMiddleware<RouteAuthorization>();
-        app.MapServiceDefaults();
-        app.MapIdentity();
+        var open = app.MapGroup("").WithMetadata(OpenRoute.Instance);
+        open.MapServiceDefaults();
+        open.MapIdentity();
+        OpenApi.Map(open);
+        ProvisioningDoor.Map(open);
         ResourceVerbs.Map(app);
         OperationEndpoints.Map(app);
         SubscriptionEndpoints.Map(app);
@@ -53,10 +56,8 @@ internal static class FrontDoor
         TagEndpoints.Map(app);
         PermissionEndpoints.Map(app);
         ActivityLogEndpoints.Map(app);
-        OpenApi.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);
-        ProvisioningDoor.Map(app);
         return app;
     }
 

@@ -2,129 +2,102 @@ using System.Globalization;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
 using Microsoft.OpenApi;
-using Swashbuckle.AspNetCore.Swagger;
 using Swashbuckle.AspNetCore.SwaggerGen;
 
 namespace ControlPlane.Api.Arm;
 
-/// <summary>The OpenAPI document, derived from the same registry as the routes: <c>GET /openapi.yaml</c>.</summary>
+/// <summary>The contract as documents, made from the endpoints themselves: OpenAPI 3 as a whole, Swagger 2.0 for each namespace as ARM's own tools read it.</summary>
 internal static class OpenApi
 {
-    public const string DocumentName = "controlplane";
-
     public static IServiceCollection AddOpenApiDocument(this IServiceCollection services)
     {
+        // The document shows JSON as the front door writes it.
+        services.AddSingleton<ISerializerDataContractResolver>(new JsonSerializerDataContractResolver(Json.Options));
         services.AddEndpointsApiExplorer();
+        services.AddSingleton<ApiDocuments>();
         return services.AddSwaggerGen(swagger =>
         {
-            swagger.SwaggerDoc(DocumentName, new()
-            {
-                Title = "ControlPlane",
-                Version = ApiVersions.Own[0],
-                Description = "A self-hosted control plane for bare metal, clusters, Ray and model serving, shaped like Azure Resource Manager.",
-                License = new() { Name = "Apache-2.0", Identifier = "Apache-2.0" },
-            });
-            swagger.DocInclusionPredicate((_, _) => false);
-            swagger.CustomSchemaIds(type => type.Name);
+            swagger.CustomSchemaIds(OpenApiSchemas.NameOf);
             swagger.IncludeXmlComments(typeof(ResourceId).Assembly);
+            swagger.IncludeXmlComments(typeof(OpenApi).Assembly);
             swagger.SupportNonNullableReferenceTypes();
             swagger.NonNullableReferenceTypesAsRequired();
-            swagger.SchemaFilter<SecretProperties>();
-            swagger.DocumentFilter<ArmDocument>();
+            swagger.SchemaFilter<WireSchemas>();
         });
     }
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/openapi.yaml", async http =>
+    public static void Map(IEndpointRouteBuilder app)
     {
-        var document = await http.RequestServices.GetRequiredService<IAsyncSwaggerProvider>().GetSwaggerAsync(DocumentName);
-        http.Response.ContentType = "application/yaml; charset=utf-8";
-        using var text = new StringWriter(CultureInfo.InvariantCulture);
-        document.SerializeAsV3(new OpenApiYamlWriter(text));
-        await http.Response.WriteAsync(text.ToString(), http.RequestAborted);
-    });
-}
-
-/// <summary>Write-only properties are marked as such.</summary>
-internal sealed class SecretProperties : ISchemaFilter
-{
-    public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
-    {
-        if (context.MemberInfo?.IsDefined(typeof(SecretAttribute), inherit: true) is true && schema is OpenApiSchema secret)
+        app.MapGet("/openapi.yaml", http =>
         {
-            secret.WriteOnly = true;
-            secret.AddExtension("x-ms-secret", new JsonNodeExtension(JsonValue.Create(true)));
-        }
+            using var text = new StringWriter(CultureInfo.InvariantCulture);
+            Documents(http).Whole().SerializeAsV3(new OpenApiYamlWriter(text));
+            http.Response.ContentType = "application/yaml; charset=utf-8";
+            return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+        });
+        app.MapGet("/swagger", http => http.Response.WriteAsJsonAsync(Documents(http).Namespaces.Append(Swagger.Common), http.RequestAborted));
+        app.MapGet("/swagger/{provider}.json", http =>
+        {
+            var name = (string)http.Request.RouteValues["provider"]!;
+            var document = name == Swagger.Common ? Documents(http).Common() : Documents(http).Namespaces.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } provider
+                ? Documents(http).Of(provider) : throw ArmErrors.NamespaceNotFound(name);
+            http.Response.ContentType = "application/json; charset=utf-8";
+            return http.Response.WriteAsync(document.ToJsonString(Swagger.Indented) + "\n", http.RequestAborted);
+        });
     }
+
+    private static ApiDocuments Documents(HttpContext http) => http.RequestServices.GetRequiredService<ApiDocuments>();
 }
 
-/// <summary>ARM's verbs for every registered type.</summary>
-internal sealed class ArmDocument : IDocumentFilter
+/// <summary>Makes the documents. The routes are read when one is asked for, because endpoints are mapped after services are made.</summary>
+internal sealed class ApiDocuments(EndpointDataSource endpoints, ISchemaGenerator generator)
 {
-    public void Apply(OpenApiDocument swaggerDoc, DocumentFilterContext context)
+    /// <summary>Every namespace that a route belongs to, in order.</summary>
+    public IReadOnlyList<string> Namespaces => [.. Routes.Select(route => route.Provider).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+
+    private IReadOnlyList<DocumentedRoute> Routes => DocumentedRoute.All(endpoints);
+
+    /// <summary>All of it, in OpenAPI 3.</summary>
+    public OpenApiDocument Whole() => Make("ControlPlane", Routes);
+
+    /// <summary>One namespace, in Swagger 2.0.</summary>
+    public JsonObject Of(string provider) => Swagger.Of(Make(provider, DocumentedRoute.Of(Routes, provider, Namespaces)));
+
+    /// <summary>What the Swagger documents share, in the place where ARM's have it.</summary>
+    public JsonObject Common() => Swagger.CommonTypes(Make(Swagger.Common, Routes));
+
+    private OpenApiDocument Make(string title, IReadOnlyList<DocumentedRoute> routes)
     {
-        swaggerDoc.Components ??= new();
-        swaggerDoc.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
+        var document = new OpenApiDocument
         {
-            ["oauth2"] = new OpenApiSecurityScheme
+            Info = new()
             {
-                Type = SecuritySchemeType.OAuth2,
-                Description = "Client credentials at the built-in token service.",
-                Flows = new() { ClientCredentials = new() { TokenUrl = new("/adfs/oauth2/token", UriKind.Relative), Scopes = new Dictionary<string, string>(StringComparer.Ordinal) { [".default"] = "everything the principal may do" } } },
+                Title = title,
+                Version = ApiVersions.Own[0],
+                Description = "A self-hosted control plane for bare metal, clusters, Ray and model serving, shaped like Azure Resource Manager.",
+                License = new() { Name = "Apache-2.0" },
             },
-        };
-        swaggerDoc.Security = [new() { [new OpenApiSecuritySchemeReference("oauth2", swaggerDoc)] = [] }];
-        var schemas = new Schemas(swaggerDoc, context);
-        foreach (var type in ResourceTypes.All)
-            new TypeDocument(swaggerDoc, schemas, type).AddPaths();
-        OperationDocument.AddPaths(swaggerDoc, schemas);
-    }
-}
-
-/// <summary>The schemas of the document, each generated from its .NET type once.</summary>
-internal sealed class Schemas(OpenApiDocument document, DocumentFilterContext context)
-{
-    public IOpenApiSchema Of(Type type) => context.SchemaGenerator.GenerateSchema(type, context.SchemaRepository);
-
-    /// <summary>A schema under a name of its own, written by hand.</summary>
-    public IOpenApiSchema Named(string name, Func<OpenApiSchema> make)
-    {
-        if (!context.SchemaRepository.Schemas.ContainsKey(name))
-            context.SchemaRepository.AddDefinition(name, make());
-        return new OpenApiSchemaReference(name, document);
-    }
-
-    public IOpenApiSchema Resource(RegisteredType type) => Named($"{NameOf(type)}Resource", () =>
-    {
-        var properties = new OpenApiSchema
-        {
-            AllOf = [Of(type.PropertiesType), Of(type.StatusType), new OpenApiSchema
+            Paths = [],
+            Components = new()
             {
-                Type = JsonSchemaType.Object,
-                Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal)
+                SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>(StringComparer.Ordinal)
                 {
-                    ["provisioningState"] = new OpenApiSchema { Type = JsonSchemaType.String, ReadOnly = true, Enum = [.. Enum.GetNames<ProvisioningState>().Select(name => (JsonNode)JsonValue.Create(name))] },
+                    ["oauth2"] = new OpenApiSecurityScheme
+                    {
+                        Type = SecuritySchemeType.OAuth2,
+                        Description = "Client credentials at the built-in token service.",
+                        Flows = new() { ClientCredentials = new() { TokenUrl = new("/adfs/oauth2/token", UriKind.Relative), Scopes = new Dictionary<string, string>(StringComparer.Ordinal) { [".default"] = "everything the principal may do" } } },
+                    },
                 },
-            }],
-        };
-        return new()
-        {
-            Type = JsonSchemaType.Object,
-            Required = new HashSet<string>(["location", "properties"], StringComparer.Ordinal),
-            Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal)
-            {
-                ["id"] = ReadOnlyText("The resource's path."),
-                ["name"] = ReadOnlyText("The last segment of the id."),
-                ["type"] = ReadOnlyText($"{type.Type}"),
-                ["location"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Where it is; cannot change." },
-                ["tags"] = new OpenApiSchema { Type = JsonSchemaType.Object, AdditionalProperties = new OpenApiSchema { Type = JsonSchemaType.String, MaxLength = 256 } },
-                ["etag"] = ReadOnlyText("Changes with every change of the resource."),
-                ["systemData"] = Of(typeof(SystemData)),
-                ["properties"] = properties,
             },
         };
-    });
-
-    public static string NameOf(RegisteredType type) => type.PropertiesType.Name;
-
-    private static OpenApiSchema ReadOnlyText(string description) => new() { Type = JsonSchemaType.String, ReadOnly = true, Description = description };
+        document.Security = [new() { [new OpenApiSecuritySchemeReference("oauth2", document)] = [] }];
+        var schemas = new OpenApiSchemas(generator, document);
+        var operations = new OpenApiOperations(document, schemas);
+        foreach (var route in routes)
+            operations.Add(route);
+        schemas.Complete();
+        OpenApiExamples.Add(document);
+        return document;
+    }
 }

@@ -21,7 +21,7 @@ internal static class OperationEndpoints
         {
             Answers = [new(200, "The result.", typeof(JsonElement)), new(202, "Not yet."), new(204, "Done, without a result.")],
         }, ResultAsync);
-        app.MapArm(HttpMethod.Post, Scope + "/operationStatuses/{id}/cancel", new("Operations_Cancel", Action: null, "Ask for an operation to end as Canceled.") { Answers = [new(202, "Asked.")] }, CancelAsync);
+        app.MapArm(HttpMethod.Post, Scope + "/operationStatuses/{id}/cancel", new("Operations_Cancel", Action: null, "Ask for an operation to end as Canceled.") { Answers = [new(202, "Asked."), new(204, "It has ended.")], FinalStateVia = "azure-async-operation" }, CancelAsync);
     }
 
     private static async Task StatusAsync(HttpContext http)

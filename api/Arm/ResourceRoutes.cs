@@ -12,7 +12,7 @@ internal sealed class ResourceRoutes(RegisteredType type)
 
     public ArmRoute Get => new($"{noun}_Get", $"{type.Permissions}/read", "Read one.") { Answers = [new(200, "The resource.", type.Shapes.Resource)] };
 
-    public ArmRoute Head => new($"{noun}_CheckExistence", $"{type.Permissions}/read", "Whether it exists.") { Answers = [new(204, "It does."), new(404, "It does not.")] };
+    public ArmRoute Head => new($"{noun}_CheckExistence", $"{type.Permissions}/read", "Whether it exists: 404 when it does not.") { Answers = [new(204, "It does.")] };
 
     public ArmRoute Put => new($"{noun}_CreateOrUpdate", $"{type.Permissions}/write", "Create, or replace: what is left out returns to its default.")
     {
@@ -32,7 +32,7 @@ internal sealed class ResourceRoutes(RegisteredType type)
         ? new($"{noun}_Delete", $"{type.Permissions}/delete", "Delete.") { Answers = [new(200, "Deleted."), new(204, "There is none.")] }
         : new($"{noun}_Delete", $"{type.Permissions}/delete", "Delete; forceDeletion=true forgets it without touching the outside world.")
         {
-            Query = [new("forceDeletion", "true: forget it without touching the outside world, for hardware that is gone.")],
+            Query = [new("forceDeletion", "true: forget it without touching the outside world, for hardware that is gone.", Shape: typeof(bool))],
             Answers = [new(202, "Accepted."), new(204, "There is none.")],
             FinalStateVia = "location",
         };
@@ -61,7 +61,7 @@ internal sealed class ResourceRoutes(RegisteredType type)
 
     private static IReadOnlyList<QueryParameter> ListParameters { get; } =
     [
-        new("$top", "Items per page, 1 to 1000."),
+        new("$top", "Items per page, 1 to 1000.", Shape: typeof(int)),
         new("$filter", "location, name, tagName and tagValue with eq, substringof('text', name); joined by and."),
     ];
 }

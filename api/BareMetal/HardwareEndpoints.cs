@@ -10,12 +10,12 @@ internal static class HardwareEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapArm(HttpMethod.Get, Collection, new("HardwareModels_List", "ControlPlane.BareMetal/locations/hardwareModels/read", "The certified hardware of a location."), http =>
+        app.MapArm(HttpMethod.Get, Collection, new("HardwareModels_List", "ControlPlane.BareMetal/locations/hardwareModels/read", "The certified hardware of a location.") { IsPaged = true, Answers = [new(200, "All of it.", typeof(Page<HardwareModelShown>))] }, http =>
         {
             var (subscription, location) = Scope(http);
-            return http.AnswerAsync(new { value = HardwareCatalogue.Models.Select(model => Shown(subscription, location, model)) });
+            return http.AnswerAsync(new Page<HardwareModelShown>([.. HardwareCatalogue.Models.Select(model => Shown(subscription, location, model))], NextLink: null));
         });
-        app.MapArm(HttpMethod.Get, Collection + "/{name}", new("HardwareModels_Get", "ControlPlane.BareMetal/locations/hardwareModels/read", "A certified hardware model and the evidence for it."), http =>
+        app.MapArm(HttpMethod.Get, Collection + "/{name}", new("HardwareModels_Get", "ControlPlane.BareMetal/locations/hardwareModels/read", "A certified hardware model and the evidence for it.") { Answers = [new(200, "The model.", typeof(HardwareModelShown))] }, http =>
         {
             var (subscription, location) = Scope(http);
             var name = (string)http.Request.RouteValues["name"]!;
@@ -34,13 +34,10 @@ internal static class HardwareEndpoints
             : throw ArmErrors.LocationNotFound(location);
     }
 
-    private static object Shown(string subscription, string location, HardwareModel model) => new
-    {
-        id = $"/subscriptions/{subscription}/providers/ControlPlane.BareMetal/locations/{location}/hardwareModels/{NameOf(model)}",
-        name = NameOf(model),
-        type = "ControlPlane.BareMetal/locations/hardwareModels",
-        properties = model,
-    };
+    private static HardwareModelShown Shown(string subscription, string location, HardwareModel model) => new(
+        $"/subscriptions/{subscription}/providers/ControlPlane.BareMetal/locations/{location}/hardwareModels/{NameOf(model)}", NameOf(model), "ControlPlane.BareMetal/locations/hardwareModels", model);
 
     private static string NameOf(HardwareModel model) => model.Name.ToLowerInvariant().Replace(' ', '-');
+
+    internal sealed record HardwareModelShown(string Id, string Name, string Type, HardwareModel Properties);
 }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
@@ -12,12 +13,17 @@ internal static class UsageEndpoints
 {
     private const string Location = "/subscriptions/{subscription}/providers/ControlPlane.BareMetal/locations/{location}";
 
+    private const string Quota = Location + "/providers/Microsoft.Quota/quotas/{family}";
+
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapArm(HttpMethod.Get, Location + "/usages", new("Usages_List", "ControlPlane.BareMetal/locations/usages/read", "What is used of each quota of a location."), UsagesAsync);
-        app.MapArm(HttpMethod.Get, Location + "/providers/Microsoft.Quota/quotas/{family}", new("Quotas_Get", "Microsoft.Quota/quotas/read", "A quota."), http => QuotaAsync(http, change: false));
-        app.MapArm(HttpMethod.Put, Location + "/providers/Microsoft.Quota/quotas/{family}", new("Quotas_CreateOrUpdate", "Microsoft.Quota/quotas/write", "Set a quota."), http => QuotaAsync(http, change: true));
-        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails", new("UsageDetails_List", "Microsoft.Consumption/usageDetails/read", "What was consumed."), ConsumptionAsync);
+        app.MapArm(HttpMethod.Get, Location + "/usages", new("Usages_List", "ControlPlane.BareMetal/locations/usages/read", "What is used of each quota of a location.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<Usage>))] }, UsagesAsync);
+        app.MapArm(HttpMethod.Get, Quota, new("Quotas_Get", "Microsoft.Quota/quotas/read", "A quota.") { Answers = [new(200, "The quota.", typeof(QuotaShown))] }, http => QuotaAsync(http, change: false));
+        app.MapArm(HttpMethod.Put, Quota, new("Quotas_CreateOrUpdate", "Microsoft.Quota/quotas/write", "Set a quota.") { Body = typeof(QuotaShown), Answers = [new(200, "The quota.", typeof(QuotaShown))] }, http => QuotaAsync(http, change: true));
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails", new("UsageDetails_List", "Microsoft.Consumption/usageDetails/read", "What was consumed.")
+        {
+            IsPaged = true, Answers = [new(200, "The first thousand records.", typeof(Page<UsageDetail>))],
+        }, ConsumptionAsync);
     }
 
     private static async Task UsagesAsync(HttpContext http)
@@ -26,10 +32,7 @@ internal static class UsageEndpoints
         var (subscription, location) = Scope(http);
         await using var db = await DatabaseAsync(http);
         var quotas = await db.Quotas.AsNoTracking().Where(q => q.Subscription == subscription && q.Location == location).OrderBy(q => q.Family).ToListAsync(http.RequestAborted);
-        await http.AnswerAsync(new
-        {
-            value = quotas.Select(q => new { name = new { value = q.Family, localizedValue = q.Family }, currentValue = q.Used, limit = q.Limit, unit = "Count" }),
-        });
+        await http.AnswerAsync(new Page<Usage>([.. quotas.Select(q => new Usage(new(q.Family, q.Family), q.Used, q.Limit, "Count"))], NextLink: null));
     }
 
     private static async Task QuotaAsync(HttpContext http, bool change)
@@ -41,9 +44,10 @@ internal static class UsageEndpoints
         if (change)
         {
             using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
-            if (Shape.Faults(body.RootElement, typeof(QuotaRequest), "body") is { Count: > 0 } faults)
+            if (Shape.Faults(body.RootElement, typeof(QuotaShown), "body") is { Count: > 0 } faults)
                 throw ArmErrors.Invalid(faults);
-            var limit = body.RootElement.GetProperty("properties").GetProperty("limit").GetProperty("value").GetInt32();
+            if (body.RootElement.Deserialize<QuotaShown>(Json.Options)!.Properties?.Limit is not { Value: var limit })
+                throw ArmErrors.Invalid([Shape.Fault("properties.limit.value", "is required")]);
             if (limit < 0)
                 throw ArmErrors.Invalid([Shape.Fault("properties.limit.value", "must not be negative")]);
             await db.Database.ExecuteSqlAsync($"""
@@ -53,20 +57,8 @@ internal static class UsageEndpoints
         }
 
         var quota = await db.Quotas.AsNoTracking().FirstOrDefaultAsync(q => q.Subscription == subscription && q.Location == location && q.Family == family, http.RequestAborted);
-        await http.AnswerAsync(new
-        {
-            id = http.Request.Path.Value,
-            name = family,
-            type = "Microsoft.Quota/quotas",
-            properties = new
-            {
-                limit = new { limitObjectType = "LimitValue", value = quota?.Limit ?? http.RequestServices.GetRequiredService<Quotas>().DefaultLimit },
-                name = new { value = family, localizedValue = family },
-                currentValue = quota?.Used ?? 0,
-                unit = "Count",
-                isQuotaApplicable = true,
-            },
-        });
+        await http.AnswerAsync(new QuotaShown(http.Request.Path.Value!, family, "Microsoft.Quota/quotas", new(
+            new(quota?.Limit ?? http.RequestServices.GetRequiredService<Quotas>().DefaultLimit, "LimitValue"), new(family, family), quota?.Used ?? 0, "Count", IsQuotaApplicable: true)));
     }
 
     private static async Task ConsumptionAsync(HttpContext http)
@@ -75,17 +67,14 @@ internal static class UsageEndpoints
         var subscription = ((string)http.Request.RouteValues["subscription"]!).ToLowerInvariant();
         await using var db = await DatabaseAsync(http);
         var records = await db.Set<UsageRow>().AsNoTracking().Where(u => u.Subscription == subscription).OrderBy(u => u.WindowStart).ThenBy(u => u.ResourceKey).Take(1000).ToListAsync(http.RequestAborted);
-        await http.AnswerAsync(new
-        {
-            value = records.Select(u => new
-            {
-                id = $"/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails/{u.WindowStart:yyyyMMddHH}-{u.Meter}-{u.ResourceKey.Split('/')[^1]}",
-                name = $"{u.WindowStart:yyyyMMddHH}-{u.Meter}-{u.ResourceKey.Split('/')[^1]}",
-                type = "Microsoft.Consumption/usageDetails",
-                kind = "modern",
-                properties = new { date = u.WindowStart, resourceId = u.ResourceId, meterName = u.Meter, product = u.Sku, resourceLocation = u.Location, quantity = u.Quantity, unitOfMeasure = "1 Second" },
-            }),
-        });
+        await http.AnswerAsync(new Page<UsageDetail>([.. records.Select(u => Shown(subscription, u))], NextLink: null));
+    }
+
+    private static UsageDetail Shown(string subscription, UsageRow u)
+    {
+        var name = $"{u.WindowStart:yyyyMMddHH}-{u.Meter}-{u.ResourceKey.Split('/')[^1]}";
+        return new($"/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails/{name}", name, "Microsoft.Consumption/usageDetails", "modern",
+            new(u.WindowStart, u.ResourceId, u.Meter, u.Sku, u.Location, u.Quantity, "1 Second"));
     }
 
     private static (string Subscription, string Location) Scope(HttpContext http)
@@ -99,9 +88,20 @@ internal static class UsageEndpoints
     private static Task<ControlPlaneDb> DatabaseAsync(HttpContext http) =>
         http.RequestServices.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync(http.RequestAborted);
 
-    private sealed record QuotaRequest(string? Id, string? Name, string? Type, QuotaProperties Properties);
+    internal sealed record LimitValue(int Value, string? LimitObjectType);
 
-    private sealed record QuotaProperties(LimitValue Limit, System.Text.Json.JsonElement? Name, int? CurrentValue, string? Unit, bool? IsQuotaApplicable);
+    /// <summary>A quota as it is read and, with nothing but the limit, written.</summary>
+    internal sealed record QuotaShown(string? Id, string? Name, string? Type, QuotaProperties? Properties);
 
-    private sealed record LimitValue(int Value, string? LimitObjectType);
+    internal sealed record QuotaProperties(LimitValue? Limit, LocalizedName? Name, int? CurrentValue, string? Unit, bool? IsQuotaApplicable);
+
+    internal sealed record LocalizedName(string Value, string LocalizedValue);
+
+    /// <summary>What is used of a quota.</summary>
+    internal sealed record Usage(LocalizedName Name, int CurrentValue, int Limit, string Unit);
+
+    /// <summary>What a resource consumed in one window.</summary>
+    internal sealed record UsageDetail(string Id, string Name, string Type, string Kind, UsageDetailProperties Properties);
+
+    internal sealed record UsageDetailProperties(DateTimeOffset Date, string ResourceId, string MeterName, string? Product, string? ResourceLocation, double Quantity, string UnitOfMeasure);
 }

@@ -12,9 +12,11 @@ public sealed record RoleAssignment : IResource<RoleAssignment, RoleAssignmentSt
     public static bool CompletesOnWrite => true;
 
     /// <summary>Id of the role: of a built-in one at any scope, or of a custom one as it was created.</summary>
+    /// <example>/providers/Microsoft.Authorization/roleDefinitions/acdd72a7-3385-48ef-bd42-f606fba81ae7</example>
     public required string RoleDefinitionId { get; init; }
 
     /// <summary>Object id of a user, group or service principal.</summary>
+    /// <example>7f2d3c1e-0b7a-4f53-9d55-2a1c6f6f0c11</example>
     public required string PrincipalId { get; init; }
 
     /// <summary>User, Group, ServicePrincipal, ForeignGroup or Device; for people to read.</summary>

@@ -17,6 +17,7 @@ public sealed record RoleDefinition : IResource<RoleDefinition, NoStatus>
     public static IReadOnlyDictionary<string, RoleDefinition> BuiltIns => BuiltInRoles.ByName;
 
     /// <summary>What people call it; 1 to 512 characters.</summary>
+    /// <example>Image Reader</example>
     public required string RoleName { get; init; }
 
     public string? Description { get; init; }

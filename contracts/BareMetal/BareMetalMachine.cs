@@ -177,6 +177,7 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
 public sealed record Bmc
 {
     /// <summary>Its address, with the system's path when it manages several systems: <c>https://10.4.1.17/redfish/v1/Systems/System.Embedded.1</c>; Metal³'s <c>redfish+https://</c> is understood.</summary>
+    /// <example>https://10.4.1.17</example>
     public string? Endpoint { get; init; }
 
     public required BmcCredentials Credentials { get; init; }
@@ -194,8 +195,10 @@ public sealed record Bmc
 /// <summary>How the control plane logs in to a BMC.</summary>
 public sealed record BmcCredentials
 {
+    /// <example>root</example>
     public required string UserName { get; init; }
 
+    /// <example>calvin</example>
     [Secret]
     public string? Password { get; init; }
 }

@@ -9,14 +9,18 @@ public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
     public static ResourceType Type { get; } = new("ControlPlane.BareMetal", "osImages");
 
     /// <summary>The distribution's own version, such as 24.04.3.</summary>
+    /// <example>24.04.3</example>
     public required string Version { get; init; }
 
     /// <summary>Where machines read it, by https, with ranges.</summary>
+    /// <example>https://images.example.org/ubuntu-24.04.3.raw.zst</example>
     public required Uri Url { get; init; }
 
     /// <summary>Of the file as downloaded, 64 hexadecimal digits.</summary>
+    /// <example>9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08</example>
     public required string Sha256 { get; init; }
 
+    /// <example>3221225472</example>
     public required long SizeBytes { get; init; }
 
     /// <summary>PEM of the CA of the image server; the machine's own trust store when absent.</summary>

@@ -15,6 +15,7 @@ public sealed partial record Rack : IResource<Rack, RackStatus>
     public required SlotRange Slots { get; init; }
 
     /// <summary>The BMC's address per slot, a <see cref="SlotPattern"/>: <c>https://10.4.1.{slot+100}</c>.</summary>
+    /// <example>https://10.4.1.{slot}</example>
     public required string BmcEndpoint { get; init; }
 
     public string MachineNamePattern { get; init; } = "{rack}-{slot:00}";

@@ -11,6 +11,7 @@ public sealed record ConnectedCluster : IResource<ConnectedCluster, ConnectedClu
     public static IReadOnlyList<string> ApiVersions { get; } = [.. Arm.ApiVersions.Own, "2024-01-01", "2021-10-01"];
 
     /// <summary>Address of the API server, such as <c>https://10.0.0.10:6443</c>.</summary>
+    /// <example>https://10.0.0.10:6443</example>
     public required Uri ApiServer { get; init; }
 
     /// <summary>PEM of the cluster's CA; the system's CAs when absent.</summary>
@@ -34,6 +35,7 @@ public sealed record ConnectedCluster : IResource<ConnectedCluster, ConnectedClu
 /// <summary>A bearer token of a service account in the cluster.</summary>
 public sealed record ClusterCredentials
 {
+    /// <example>eyJhbGciOi...</example>
     [Secret]
     public string? Token { get; init; }
 }

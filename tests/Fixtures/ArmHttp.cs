@@ -63,14 +63,19 @@ internal sealed class ArmHttp(HttpClient client, string? token) : IDisposable
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         foreach (var (name, value) in headers)
             request.Headers.TryAddWithoutValidation(name, value);
+        // A stream can be read once only: what is sent as one is not text, and not for the record.
+        var body = content is StringContent ? await content.ReadAsStringAsync() : null;
         using var response = await client.SendAsync(request);
-        return new()
+        var answer = new ArmAnswer
         {
             Request = $"{method} {address}",
             Status = (int)response.StatusCode,
             Text = await response.Content.ReadAsStringAsync(),
             Headers = response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(", ", header.Value), StringComparer.OrdinalIgnoreCase),
         };
+        if (content is null or StringContent)
+            Traffic.Record(method, request.RequestUri!, body, answer);
+        return answer;
     }
 
     /// <summary>Follows <c>Azure-AsyncOperation</c> until the operation has ended, which may have happened at once; the answer is the last status read.</summary>

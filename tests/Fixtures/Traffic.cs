@@ -1,0 +1,98 @@
+using System.Collections.Concurrent;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+using ControlPlane.Tests.Architecture;
+
+namespace ControlPlane.Tests.Fixtures;
+
+/// <summary>
+/// What went through the front door, in oav's traffic format, one pair a line in <c>.local/results/traffic</c>: the contract is judged by it (<c>tests/Contract/npm/traffic.cjs</c>).
+/// Of each kind of request and status a few are kept; secrets never.
+/// </summary>
+internal static partial class Traffic
+{
+    private const int OfEachKind = 12;
+
+    private static readonly Lock Gate = new();
+    private static readonly ConcurrentDictionary<string, int> Kept = new(StringComparer.Ordinal);
+
+    /// <summary>Where the pairs of this process are.</summary>
+    public static string File { get; } = Path.Combine(Product.Root, ".local", "results", "traffic", $"{Environment.ProcessId}.jsonl");
+
+    public static void Record(HttpMethod method, Uri address, string? body, ArmAnswer answer)
+    {
+        // Not ARM: tokens, discovery, the door of machines. Not understood as JSON: sent to be refused.
+        if (!IsArm().IsMatch(address.AbsolutePath) || answer.Status is 304 or >= 500 || !address.Query.Contains("api-version=", StringComparison.Ordinal))
+            return;
+        if (Kept.AddOrUpdate($"{method} {Kind(address.AbsolutePath)} {answer.Status}", 1, (_, count) => count + 1) > OfEachKind)
+            return;
+        var pair = new JsonObject
+        {
+            ["liveRequest"] = new JsonObject
+            {
+                ["method"] = method.Method,
+                ["url"] = address.PathAndQuery,
+                ["headers"] = body is null ? new JsonObject() : new JsonObject { ["Content-Type"] = "application/json" },
+                ["body"] = Masked(body),
+            },
+            ["liveResponse"] = new JsonObject
+            {
+                ["statusCode"] = $"{answer.Status}",
+                ["headers"] = new JsonObject(answer.Headers.Select(header => KeyValuePair.Create(header.Key, (JsonNode?)JsonValue.Create(header.Value)))),
+                ["body"] = Masked(answer.Text.Length == 0 ? null : answer.Text),
+            },
+        };
+        lock (Gate)
+        {
+            Directory.CreateDirectory(Path.GetDirectoryName(File)!);
+            System.IO.File.AppendAllText(File, pair.ToJsonString() + "\n");
+        }
+    }
+
+    /// <summary>The path without the names in it.</summary>
+    private static string Kind(string path) => string.Join('/', path.ToLowerInvariant().Split('/').Where((part, at) => at % 2 == 1 || part.Contains('.', StringComparison.Ordinal)));
+
+    private static JsonNode? Masked(string? json)
+    {
+        if (json is null)
+            return null;
+        try
+        {
+            return Mask(JsonNode.Parse(json));
+        }
+        catch (JsonException)
+        {
+            return null;
+        }
+    }
+
+    private static JsonNode? Mask(JsonNode? node)
+    {
+        switch (node)
+        {
+            case JsonArray items:
+                foreach (var item in items)
+                    Mask(item);
+                break;
+            case JsonObject members:
+                foreach (var (name, member) in members.ToList())
+                {
+                    if (member is JsonValue && IsSecret().IsMatch(name))
+                        members[name] = "***";
+                    else
+                        Mask(member);
+                }
+
+                break;
+        }
+
+        return node;
+    }
+
+    [GeneratedRegex("^/(subscriptions|providers|tenants)(/|$)", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
+    private static partial Regex IsArm();
+
+    [GeneratedRegex("^(password|token|secret|clientSecret|secretText)$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, 1000)]
+    private static partial Regex IsSecret();
+}
