@@ -29,11 +29,14 @@ run_tests() {
     mkdir -p "$RESULTS"
     (cd "$(dirname "$TESTS_DLL")" && timeout -k 10 "${TEST_TIMEOUT:-45m}" dotnet "$TESTS_DLL" -noColor -noAutoReporters \
         -result-trx "$RESULTS/tests.trx" "${selection[@]}" "$@" </dev/null >&2) || code=$?
+    judge_traffic >&2 || code=1
     /usr/bin/python3 "$ROOT/dev.d/count_tests.py" "$RESULTS" "$code"
 }
 
 cmd_test() {
-    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
+    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench npm
+    TEST_NPM_CONTRACT="$(npm_packages tests/Contract/npm)"
+    export TEST_NPM_CONTRACT
     build_everything
     ensure_secrets
     test_database
@@ -73,16 +76,54 @@ cmd_bench() {
     return "$code"
 }
 
-# The document is what the front door itself serves, so it cannot drift from the routes.
+# What all tests together sent and were answered, against the contract (docs/api.md).
+judge_traffic() {
+    [ -n "${TEST_NPM_CONTRACT:-}" ] && [ -d "$RESULTS/traffic" ] || return 0
+    NODE_PATH="$TEST_NPM_CONTRACT/node_modules" node "$ROOT/tests/Contract/npm/traffic.cjs" "$ROOT/docs/swagger" "$RESULTS"/traffic/*.jsonl >"$RESULTS/traffic.json" || return 1
+    json '"\(.pairs) recorded requests and answers against the contract: \(.violations | length) violations"' "$RESULTS/traffic.json"
+    json '.violations[] | "\(.code) \(.operation) \(.side) \(.status) \(.at | join(",")): \(.message) (\(.method) \(.url))"' "$RESULTS/traffic.json" | head -n 50
+    [ "$(json '.violations | length' "$RESULTS/traffic.json")" -eq 0 ]
+}
+
+# The documents are what the front door itself serves, so they cannot drift from the routes.
 cmd_openapi() {
-    local served="$LOCAL/openapi.yaml"
+    local served="$LOCAL/openapi" name file
+    need certificates jq curl openssl runuser postgresql
     stop_stack
     up controlplane "" 0
-    printf 'header = "Authorization: Bearer %s"\n' "$(cmd_token)" \
-        | curl -fsS -K - --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)/openapi.yaml" >"$served"
+    rm -rf "$served"
+    mkdir -p "$served/docs/swagger/common-types/resource-management/v5"
+    served_text /openapi.yaml >"$served/openapi.yaml"
+    for name in $(served_text /swagger | json '.[]'); do
+        file="$name.json"
+        [ "$name" != common-types ] || file=common-types/resource-management/v5/types.json
+        served_text "/swagger/$name.json" >"$served/docs/swagger/$file"
+    done
     case "${1:-}" in
-        "") cp "$served" "$ROOT/openapi.yaml"; step "wrote openapi.yaml" ;;
-        --check) diff -u "$ROOT/openapi.yaml" "$served" >&2 || fail "openapi.yaml is out of date: ./dev openapi"; step "openapi.yaml is up to date" ;;
+        "") rm -rf "$ROOT/docs/swagger"; cp -r "$served/." "$ROOT"; step "wrote openapi.yaml and docs/swagger; now ./dev sdk" ;;
+        --check) diff -u "$ROOT/openapi.yaml" "$served/openapi.yaml" >&2 && diff -ru "$ROOT/docs/swagger" "$served/docs/swagger" >&2 || fail "the contract's documents are out of date: ./dev openapi"
+            step "openapi.yaml and docs/swagger are up to date" ;;
         *) fail "openapi does not know '$1'" 2 ;;
+    esac
+}
+
+# served_text PATH: what the running control plane answers
+served_text() {
+    printf 'header = "Authorization: Bearer %s"\n' "$(cmd_token)" | curl -fsS -K - --cacert "$TLS_DIR/ca.pem" "$(run_value endpoint)$1"
+}
+
+# Both clients, from openapi.yaml as it is.
+cmd_sdk() {
+    local made="$ROOT/clients/sdk"
+    [ -z "${1:-}" ] || [ "$1" = --check ] || fail "sdk does not know '$1'" 2
+    [ "${1:-}" != --check ] || { made="$LOCAL/sdk"; rm -rf "$made"; }
+    need_dotnet
+    ensure_local
+    { dotnet restore "$ROOT/clients/sdk/csharp" -v quiet && dotnet msbuild "$ROOT/clients/sdk/csharp" -t:Generate -p:Into="$made" -v:quiet -nologo; } >"$LOCAL/log/sdk.log" 2>&1 </dev/null \
+        || { tail -n 20 "$LOCAL/log/sdk.log" >&2; fail "the clients could not be generated"; }
+    case "${1:-}" in
+        --check) diff -rq "$ROOT/clients/sdk/csharp/Generated" "$made/csharp/Generated" >&2 && diff -rq "$ROOT/clients/sdk/typescript/generated" "$made/typescript/generated" >&2 || fail "the generated clients are out of date: ./dev sdk"
+            step "the generated clients are up to date" ;;
+        *) step "wrote clients/sdk" ;;
     esac
 }

@@ -30,7 +30,7 @@ internal static class ApplyCommand
     }
 
     /// <summary>PUTs one resource and says what that meant.</summary>
-    public static async Task<ArmResponse> PutAsync(ArmClient client, Manifest manifest, CancellationToken cancel)
+    public static async Task<ArmResponse> PutAsync(Client client, Manifest manifest, CancellationToken cancel)
     {
         var accepted = await client.SendAsync(HttpMethod.Put, ResourceAddress.Versioned(manifest.Id, manifest.ApiVersion), (JsonNode)manifest.Body, cancel);
         Console.WriteLine($"{Name(manifest)} {(accepted.Status == HttpStatusCode.Created ? "created" : "replaced")}");
@@ -66,21 +66,21 @@ internal static class ManifestOptions
 internal static class Following
 {
     /// <returns>Whether it succeeded; if not, the reasons were printed.</returns>
-    public static async Task<bool> ToTheEndAsync(ArmClient client, ArmResponse accepted, string name, CancellationToken cancel)
+    public static async Task<bool> ToTheEndAsync(Client client, ArmResponse accepted, string name, CancellationToken cancel)
     {
         string? shown = null;
         JsonObject status = [];
         await foreach (var next in client.FollowAsync(accepted, cancel))
         {
             status = next;
-            var line = OperationStatus.Line(status);
+            var line = OperationLine.Of(status);
             if (!string.Equals(line, shown, StringComparison.Ordinal))
                 Report.Line($"  {name}  {line}");
             shown = line;
         }
 
-        if (!OperationStatus.IsSuccess(status) && ArmError.From(status["error"]) is { } error)
+        if (!ArmStates.IsSuccess(status) && ArmError.From(status["error"]) is { } error)
             Report.Error(error);
-        return OperationStatus.IsSuccess(status);
+        return ArmStates.IsSuccess(status);
     }
 }

@@ -74,3 +74,10 @@ internal sealed record Connection
         return null;
     }
 }
+
+/// <summary>The SDK's client, and the connection that it was made from.</summary>
+internal sealed class Client(Connection connection, TimeProvider time)
+    : ArmClient(connection.Endpoint, new(connection.TenantId, connection.ClientId, connection.ClientSecret), connection.CaFile, time)
+{
+    public Connection Connection => connection;
+}

@@ -26,7 +26,7 @@ internal static class OperationCommands
     }
 
     /// <summary>The status address: as given, or made from the operation's id and the connection's location.</summary>
-    public static Uri AddressOf(ArmClient client, string operation)
+    public static Uri AddressOf(Client client, string operation)
     {
         if (Uri.TryCreate(operation, UriKind.Absolute, out var absolute) && absolute.Scheme is "https")
             return absolute;

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 namespace ControlPlane.Cli;
 
 /// <summary>Watches a rack until nothing moves any more, then says how it ended.</summary>
-internal sealed class RackWatch(ArmClient client, string rackId, TimeProvider time)
+internal sealed class RackWatch(Client client, string rackId, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -21,7 +21,7 @@ internal sealed class RackWatch(ArmClient client, string rackId, TimeProvider ti
                 var seen = (await client.GetAsync(ResourceAddress.Versioned(rackId), token)).Body;
                 board.Update(RackProgress.From(seen, time.GetElapsedTime(started)));
                 var state = running is null ? seen.Text("properties", "provisioningState") : running.Text("status");
-                if (OperationStatus.IsTerminal(state))
+                if (ArmStates.IsTerminal(state))
                     return (seen, running);
                 await Task.Delay(Interval, time, token);
             }
@@ -32,8 +32,8 @@ internal sealed class RackWatch(ArmClient client, string rackId, TimeProvider ti
     private static int Conclude(RackProgress progress, JsonNode? status, JsonNode? rack)
     {
         var error = ArmError.From(status.At("error")) ?? ArmError.From(rack.At("properties", "error"));
-        var succeeded = OperationStatus.IsTerminal(status.Text("status"))
-            ? OperationStatus.IsSuccess(status)
+        var succeeded = ArmStates.IsTerminal(status.Text("status"))
+            ? ArmStates.IsSuccess(status)
             : rack.Text("properties", "provisioningState") is "Succeeded";
         foreach (var machine in progress.Machines.Where(machine => machine.Failed))
             Report.Line($"  {machine.Name}: {machine.Message}");

@@ -56,7 +56,7 @@ internal static class ResourceCommands
     }
 
     /// <summary>From an id, or from a type and a name.</summary>
-    public static string IdOf(ArmClient client, string typeOrId, string? name, string? group)
+    public static string IdOf(Client client, string typeOrId, string? name, string? group)
     {
         if (ResourceAddress.IsId(typeOrId))
             return typeOrId;

@@ -19,12 +19,12 @@ internal static class Session
     public static void AddTo(RootCommand root) => Options.ForEach(root.Add);
 
     /// <summary>Makes <paramref name="run"/> the command's action, with a client for the connection that the command line asks for.</summary>
-    public static Command Run(Command command, Func<ArmClient, ParseResult, CancellationToken, Task<int>> run)
+    public static Command Run(Command command, Func<Client, ParseResult, CancellationToken, Task<int>> run)
     {
         command.SetAction((parsed, cancel) => GuardedAsync(async () =>
         {
             var connection = Connection.Resolve(name => parsed.GetValue<string?>(name));
-            using var client = new ArmClient(connection, TimeProvider.System);
+            using var client = new Client(connection, TimeProvider.System);
             return await run(client, parsed, cancel);
         }));
         return command;
@@ -36,7 +36,7 @@ internal static class Session
         {
             return await run();
         }
-        catch (UsageException e)
+        catch (Exception e) when (e is UsageException or ArmConfigurationException)
         {
             await Console.Error.WriteLineAsync($"cpctl: {e.Message}");
             return ExitCode.Usage;

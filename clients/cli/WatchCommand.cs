@@ -18,7 +18,7 @@ internal static class WatchCommand
         });
     }
 
-    private static async Task<int> ResourceAsync(ArmClient client, string id, CancellationToken cancel)
+    private static async Task<int> ResourceAsync(Client client, string id, CancellationToken cancel)
     {
         if (ResourceAddress.IsOfType(id, ResourceAddress.Rack))
             return await new RackWatch(client, id, TimeProvider.System).RunAsync(null, cancel);

@@ -25,9 +25,10 @@ public sealed class ArchitectureTests
         ["worker/Worker.csproj"] = ["admission/Admission.csproj", "defaults/Defaults.csproj"],
         ["host/Host.csproj"] = ["api/Api.csproj", "worker/Worker.csproj", "defaults/Defaults.csproj"],
         ["simulators/Simulators.csproj"] = [],
-        ["clients/cli/Cli.csproj"] = [],
+        ["clients/sdk/csharp/Sdk.csproj"] = [],
+        ["clients/cli/Cli.csproj"] = ["clients/sdk/csharp/Sdk.csproj"],
         ["bench/Bench.csproj"] = ["simulators/Simulators.csproj"],
-        ["tests/Tests.csproj"] = ["host/Host.csproj", "api/Api.csproj", "worker/Worker.csproj", "simulators/Simulators.csproj", "clients/cli/Cli.csproj", "bench/Bench.csproj"],
+        ["tests/Tests.csproj"] = ["host/Host.csproj", "api/Api.csproj", "worker/Worker.csproj", "simulators/Simulators.csproj", "clients/cli/Cli.csproj", "clients/sdk/csharp/Sdk.csproj", "bench/Bench.csproj"],
     };
 
     [Fact]

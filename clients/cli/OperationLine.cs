@@ -3,17 +3,12 @@ using System.Text.Json.Nodes;
 namespace ControlPlane.Cli;
 
 /// <summary>How an operation stands, as its status body says.</summary>
-internal static class OperationStatus
+internal static class OperationLine
 {
-    /// <summary>ARM's three ends; Canceled has one l.</summary>
-    public static bool IsTerminal(string? status) => Is(status, "Succeeded") || Is(status, "Failed") || Is(status, "Canceled");
-
-    public static bool IsSuccess(JsonNode? status) => Is(status.Text("status"), "Succeeded");
-
     /// <summary>One line: status, percent, the step that runs.</summary>
-    public static string Line(JsonNode? status)
+    public static string Of(JsonNode? status)
     {
-        var running = status.Items("steps").LastOrDefault(step => !IsTerminal(step.Text("status")) && !Is(step.Text("status"), "NotStarted"));
+        var running = status.Items("steps").LastOrDefault(step => !ArmStates.IsTerminal(step.Text("status")) && !Is(step.Text("status"), "NotStarted"));
         var parts = new[]
         {
             status.Text("status") ?? "Unknown",

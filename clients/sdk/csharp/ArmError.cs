@@ -1,11 +1,15 @@
 using System.Net;
 using System.Text.Json.Nodes;
 
-namespace ControlPlane.Cli;
+namespace ControlPlane.Sdk;
 
 /// <summary>ARM's error body: a code for programs, a message for people, details for each single fault.</summary>
-internal sealed record ArmError(string Code, string Message, string? Target = null)
+/// <param name="Code">What to branch on.</param>
+/// <param name="Message">What to read.</param>
+/// <param name="Target">The JSON path at fault.</param>
+public sealed record ArmError(string Code, string Message, string? Target = null)
 {
+    /// <summary>Every fault when there are several.</summary>
     public IReadOnlyList<ArmError> Details { get; init; } = [];
 
     /// <summary>Reads `{"error":{…}}` or the inner object alone; null if it is neither.</summary>
@@ -33,10 +37,15 @@ internal sealed record ArmError(string Code, string Message, string? Target = nu
 }
 
 /// <summary>The control plane refused, or answered something that is not ARM.</summary>
-internal sealed class ArmException(HttpStatusCode status, ArmError error, string? requestId)
+public sealed class ArmException(HttpStatusCode status, ArmError error, string? requestId)
     : Exception($"{(int)status} {error.Code}: {error.Message}")
 {
+    /// <summary>The answer's status; 200 when an operation that was accepted ended otherwise than in success.</summary>
     public HttpStatusCode Status { get; } = status;
+
+    /// <summary>What was said.</summary>
     public ArmError Error { get; } = error;
+
+    /// <summary>To quote when the fault is reported.</summary>
     public string? RequestId { get; } = requestId;
 }
