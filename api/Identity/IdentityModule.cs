@@ -15,6 +15,7 @@ internal static class IdentityModule
         services.AddSingleton(provider => IdentitySettings.From(provider.GetRequiredService<IConfiguration>()));
         services.AddSingleton<IdentityMetrics>();
         services.AddTokenService();
+        services.AddSingleton<ForeignTokens>();
         services.AddSingleton<TokenValidator>();
         services.AddSingleton<Authorizer>();
         services.AddScoped<Bootstrap>();
@@ -31,7 +32,7 @@ internal static class IdentityModule
     public static void UseIdentity(this IApplicationBuilder app)
     {
         app.Properties[AuthenticationMiddlewareSet] = true;
-        app.UseWhen(http => Authority.Of(http.Request.Path) is not null, tokenService =>
+        app.UseWhen(http => Authority.Of(http.Request.Path) is not null || http.Request.Path == Authority.DevicePage, tokenService =>
         {
             tokenService.Use(RefuseOtherTenantsAsync);
             tokenService.UseAuthentication();
@@ -52,7 +53,7 @@ internal static class IdentityModule
     private static Task RefuseOtherTenantsAsync(HttpContext http, RequestDelegate next)
     {
         var settings = http.RequestServices.GetRequiredService<IdentitySettings>();
-        if (Authority.Of(http.Request.Path)!.IsOf(settings.TenantId))
+        if (Authority.Of(http.Request.Path)?.IsOf(settings.TenantId) is not false)
             return next(http);
 
         var path = http.Request.Path.Value!;
