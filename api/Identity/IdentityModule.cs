@@ -35,6 +35,7 @@ internal static class IdentityModule
         app.UseWhen(http => Authority.Of(http.Request.Path) is not null || http.Request.Path == Authority.DevicePage, tokenService =>
         {
             tokenService.Use(RefuseOtherTenantsAsync);
+            tokenService.Use(RefuseUnreadableFormsAsync);
             tokenService.UseAuthentication();
         });
         app.UseMiddleware<BearerAuthentication>();
@@ -58,6 +59,22 @@ internal static class IdentityModule
 
         var path = http.Request.Path.Value!;
         var tenant = path[1..path.IndexOf('/', 1)];
-        return TokenError.UnknownTenantAsync(http, tenant, http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow());
+        return TokenError.UnknownTenantAsync(http, tenant);
+    }
+
+    private static async Task RefuseUnreadableFormsAsync(HttpContext http, RequestDelegate next)
+    {
+        try
+        {
+            if (http.Request.HasFormContentType)
+                await http.Request.ReadFormAsync(http.RequestAborted);
+        }
+        catch (InvalidDataException unreadable)
+        {
+            await TokenError.UnreadableFormAsync(http, unreadable.Message);
+            return;
+        }
+
+        await next(http);
     }
 }

@@ -1,10 +1,12 @@
 using System.Net;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Identity;
 using ControlPlane.Tests.Fixtures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -18,6 +20,12 @@ internal sealed class IdentityHost : IAsyncDisposable
     public const string ClientId = "0c9f8b1e-3d57-4f0a-8a43-6f5d1f1c2b3a";
     public const string Secret = "correct horse battery staple";
     public const string Subscription = "11111111-2222-3333-4444-555555555555";
+
+    /// <summary>A person who can sign in.</summary>
+    public const string User = "ada@plane.example";
+
+    public const string Password = "Analytical-Engine-1843";
+    public const string UserId = "5e0ff2b4-1111-4111-8111-000000000001";
 
     private readonly WebApplication app;
 
@@ -67,6 +75,15 @@ internal sealed class IdentityHost : IAsyncDisposable
         return new(built);
     }
 
+    /// <summary>Puts <see cref="User"/> into the directory.</summary>
+    public async Task<IdentityHost> WithUserAsync()
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
+        db.Add(new UserRow { ObjectId = UserId, DisplayName = "Ada Lovelace", UserPrincipalName = User, PasswordHash = Passwords.Hash(Password), CreatedAt = DateTimeOffset.UnixEpoch });
+        await db.SaveChangesAsync();
+        return this;
+    }
+
     public Task ReloadKeysAsync() => Services.GetRequiredService<SigningKeys>().ReloadAsync(CancellationToken.None);
 
     public async ValueTask DisposeAsync()
@@ -92,7 +109,7 @@ public sealed class IdentityFixture : Xunit.IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         database = await TestDatabase.CreateAsync();
-        host = await IdentityHost.StartAsync(database, Time);
+        host = await (await IdentityHost.StartAsync(database, Time)).WithUserAsync();
     }
 
     public async ValueTask DisposeAsync()
