@@ -1,3 +1,4 @@
+using ControlPlane.Api.Identity.Directory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ControlPlane.Api.Identity;
@@ -39,9 +40,14 @@ internal static class IdentityModule
             tokenService.UseAuthentication();
         });
         app.UseMiddleware<BearerAuthentication>();
+        app.UseWhen(http => http.Request.Path.StartsWithSegments(Graph.Root, StringComparison.OrdinalIgnoreCase), directory => directory.Use(DemandOwnerOfRootAsync));
     }
 
-    public static void MapIdentity(this IEndpointRouteBuilder app) => app.MapCloudMetadata();
+    public static void MapIdentity(this IEndpointRouteBuilder app)
+    {
+        app.MapCloudMetadata();
+        DirectoryRoutes.Map(app);
+    }
 
     /// <summary>Reads or makes the signing keys and what <c>Identity:Bootstrap</c> names; run it once the schema exists and before the first request.</summary>
     public static async Task InitializeIdentityAsync(this IServiceProvider services, CancellationToken cancel)
@@ -60,6 +66,14 @@ internal static class IdentityModule
         var path = http.Request.Path.Value!;
         var tenant = path[1..path.IndexOf('/', 1)];
         return TokenError.UnknownTenantAsync(http, tenant);
+    }
+
+    /// <summary>The directory says who everybody is, so it belongs to whoever owns everything.</summary>
+    private static async Task DemandOwnerOfRootAsync(HttpContext http, RequestDelegate next)
+    {
+        if (!await http.RequestServices.GetRequiredService<Authorizer>().CanAsync(http.Principal(), "", http.RequestAborted))
+            throw ArmErrors.Forbidden(http.Principal().ObjectId, "ControlPlane.Identity/*", "/");
+        await next(http);
     }
 
     private static async Task RefuseUnreadableFormsAsync(HttpContext http, RequestDelegate next)

@@ -24,6 +24,19 @@ public static class GroupReads
         return await ReadAsync(command, cancel);
     }
 
+    /// <summary>The ids of everything in the group, directly and through groups.</summary>
+    public static async Task<IReadOnlyList<string>> MembersOfAsync(this NpgsqlDataSource source, string groupId, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(source, $"""
+            with recursive down(member_id, depth) as (
+                select member_id, 1 from group_members where group_id = $1
+                union
+                select m.member_id, down.depth + 1 from down join group_members m on m.group_id = down.member_id where down.depth < {Depth})
+            select distinct member_id from down
+            """, groupId);
+        return await ReadAsync(command, cancel);
+    }
+
     /// <summary>Those of the ids that stand in this directory.</summary>
     public static async Task<IReadOnlyList<string>> KnownAsync(this NpgsqlDataSource source, string[] ids, CancellationToken cancel)
     {

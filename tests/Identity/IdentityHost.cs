@@ -1,6 +1,8 @@
 using System.Net;
+using ControlPlane.Api.Arm;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Identity;
 using ControlPlane.Tests.Fixtures;
 using Microsoft.AspNetCore.Builder;
@@ -64,7 +66,9 @@ internal sealed class IdentityHost : IAsyncDisposable
         builder.AddIdentity();
 
         var built = builder.Build();
+        built.UseMiddleware<ArmErrorRendering>();
         built.UseIdentity();
+        built.UseRouting();
         built.MapIdentity();
         built.MapGet("/healthz", () => "ok");
         built.MapGet("/provision/{token}/instructions", (string token) => token);
@@ -82,6 +86,23 @@ internal sealed class IdentityHost : IAsyncDisposable
         db.Add(new UserRow { ObjectId = UserId, DisplayName = "Ada Lovelace", UserPrincipalName = User, PasswordHash = Passwords.Hash(Password), CreatedAt = DateTimeOffset.UnixEpoch });
         await db.SaveChangesAsync();
         return this;
+    }
+
+    /// <summary>Gives the bootstrap application the whole directory.</summary>
+    public async Task<IdentityHost> WithRootOwnerAsync()
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
+        var principal = await db.Set<ServicePrincipalRow>().SingleAsync(row => row.AppId == ClientId);
+        db.Add(new RoleAssignmentRow { Scope = "/", PrincipalId = principal.ObjectId, Role = Authorizer.Owner });
+        await db.SaveChangesAsync();
+        return this;
+    }
+
+    /// <summary>Unlocks what a test of many wrong things has locked.</summary>
+    public async Task ForgetFailuresAsync()
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
+        await db.Set<SignInFailureRow>().ExecuteDeleteAsync();
     }
 
     public Task ReloadKeysAsync() => Services.GetRequiredService<SigningKeys>().ReloadAsync(CancellationToken.None);
