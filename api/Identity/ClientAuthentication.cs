@@ -54,14 +54,9 @@ internal sealed class AuthenticateClient(ControlPlaneDb db, IOpenIddictApplicati
             return;
         }
 
+        // Of an application that does not exist OpenIddict says so next.
         if (application is not null)
-        {
             context.Reject(Errors.InvalidClient, fault);
-            return;
-        }
-
-        // OpenIddict says next that there is no such application.
-        await throttle.FailedAsync(attempt, cancel);
     }
 
     private static string Base(HttpContext http) => http.RequestServices.GetRequiredService<IdentitySettings>().EndpointOf(http.Request);

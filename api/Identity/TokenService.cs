@@ -23,6 +23,7 @@ internal static class TokenService
         services.AddSingleton<IConfigureOptions<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeys>());
         services.AddSingleton<IOptionsChangeTokenSource<OpenIddictServerOptions>>(provider => provider.GetRequiredService<SigningKeys>());
         services.AddHostedService(provider => provider.GetRequiredService<SigningKeys>());
+        services.AddHostedService<Housekeeping>();
         services.AddOptions<OpenIddictServerOptions>().Configure<IdentitySettings, SecretBox>(Configure);
 
         services.AddOpenIddict()

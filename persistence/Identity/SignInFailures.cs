@@ -27,7 +27,7 @@ public static class SignInFailures
     public static readonly TimeSpan LongestLock = TimeSpan.FromMinutes(15);
 
     /// <summary>Rows that are kept at the most; with more, those that were added to last stay.</summary>
-    private const int Most = 100_000;
+    public const int Most = 100_000;
 
     /// <summary>Until when the longest lock among the keys lasts, and whether any failure is remembered for the first of them; one read by primary key.</summary>
     public static async Task<(DateTimeOffset? LockedUntil, bool HasFailed)> LockedUntilAsync(this NpgsqlDataSource source, string[] keys, DateTimeOffset now, CancellationToken cancel)
@@ -72,11 +72,11 @@ public static class SignInFailures
     }
 
     /// <summary>Drops what is forgotten, and the eldest of what is too many.</summary>
-    public static async Task PruneFailuresAsync(this NpgsqlDataSource source, DateTimeOffset now, CancellationToken cancel)
+    public static async Task PruneFailuresAsync(this NpgsqlDataSource source, DateTimeOffset now, int most, CancellationToken cancel)
     {
         await using var command = Sql.Command(source, """
             delete from sign_in_failures where last_at < $1 or last_at <= (select last_at from sign_in_failures order by last_at desc offset $2 limit 1)
-            """, now - Memory, Most);
+            """, now - Memory, most);
         await command.ExecuteNonQueryAsync(cancel);
     }
 }

@@ -6,15 +6,14 @@ using Xunit;
 
 namespace ControlPlane.Tests.Identity;
 
-/// <summary>Administers the directory as the bootstrap application.</summary>
-internal sealed class GraphClient(IdentityHost host, string token)
+/// <summary>Administers the directory, as the bootstrap application unless another token is given.</summary>
+internal sealed class GraphClient(IdentityHost host, string? token = null)
 {
-    public static async Task<GraphClient> SignInAsync(IdentityHost host) => new(host, await host.TokenAsync());
 
     public async Task<(int Status, JsonElement Body)> SendAsync(HttpMethod method, string path, object? body = null)
     {
         using var request = new HttpRequestMessage(method, new Uri(path, UriKind.RelativeOrAbsolute)) { Content = body is null ? null : JsonContent.Create(body, options: new JsonSerializerOptions()) };
-        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token ?? await host.TokenAsync());
         using var response = await host.Client.SendAsync(request);
         var text = await response.Content.ReadAsStringAsync();
         return ((int)response.StatusCode, text.Length == 0 ? default : JsonDocument.Parse(text).RootElement);

@@ -1,5 +1,6 @@
 using System.Net;
 using ControlPlane.Api.Identity;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.IdentityModel.JsonWebTokens;
 using Microsoft.IdentityModel.Tokens;
 using Xunit;
@@ -257,6 +258,24 @@ public sealed class SignInTests(IdentityFixture fixture) : IClassFixture<Identit
         Assert.Equal("invalid_target", (await other.JsonAsync()).GetProperty("error").GetString());
         using var ours = await Host.AskTokenAsync(RefreshForm(refresh).With("scope", "https://management.azure.com/.default"));
         Assert.Equal(["https://management.azure.com"], new JsonWebToken((await ours.JsonAsync()).GetProperty("access_token").GetString()).Audiences);
+    }
+
+    [Fact]
+    public async Task Issuing_tokens_leaves_rows_for_codes_and_refresh_tokens_only_and_those_go_when_they_are_over()
+    {
+        await Host.TokenAsync();
+        var before = (long)(await fixture.Database.ScalarAsync("select count(*) from \"OpenIddictTokens\""))!;
+        await Host.TokenAsync();
+        Assert.Equal(before, await fixture.Database.ScalarAsync("select count(*) from \"OpenIddictTokens\""));
+
+        var browser = new Browser(Host);
+        await browser.RedeemAsync((await browser.SignInAsync())["code"]);
+        Assert.Equal(before + 2, await fixture.Database.ScalarAsync("select count(*) from \"OpenIddictTokens\""));
+        fixture.Time.Advance(TimeSpan.FromDays(30));
+        using var housekeeping = ActivatorUtilities.CreateInstance<Housekeeping>(Host.Services);
+        await housekeeping.RunAsync(CancellationToken.None);
+        Assert.Equal(0L, await fixture.Database.ScalarAsync("select count(*) from \"OpenIddictTokens\""));
+        Assert.Equal(0L, await fixture.Database.ScalarAsync("select count(*) from \"OpenIddictAuthorizations\""));
     }
 
     private async Task<System.Text.Json.JsonElement> RefreshAsync(string token)

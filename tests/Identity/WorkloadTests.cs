@@ -27,7 +27,7 @@ public sealed class WorkloadFixture : IAsyncLifetime
         database = await TestDatabase.CreateAsync();
         Issuer = await FakeIssuer.StartAsync();
         Host = await (await IdentityHost.StartAsync(database, Time, ("Identity:IssuerCaFile", caFile))).WithRootOwnerAsync();
-        Graph = await GraphClient.SignInAsync(Host);
+        Graph = new GraphClient(Host);
         Application = await Graph.ApplicationAsync("deployer");
         await Graph.PostAsync($"/v1.0/applications/{Application.Id}/federatedIdentityCredentials", new { name = "cluster", issuer = Issuer.Issuer, subject = "system:serviceaccount:shop:deployer" });
     }
@@ -112,7 +112,7 @@ public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<Workl
         var good = fixture.Issuer.Token(Now).Split('.');
         foreach (var forged in new[]
         {
-            fixture.Issuer.Token(Now, credentials: new(new RsaSecurityKey(other) { KeyId = "key-1" }, SecurityAlgorithms.RsaSha256)),
+            fixture.Issuer.Token(Now, credentials: new(new RsaSecurityKey(other) { KeyId = fixture.Issuer.Key.KeyId }, SecurityAlgorithms.RsaSha256)),
             fixture.Issuer.Token(Now, credentials: new(new SymmetricSecurityKey(secret) { KeyId = "shared" }, SecurityAlgorithms.HmacSha256)),
             fixture.Issuer.Token(Now, credentials: new(fixture.Issuer.Key, SecurityAlgorithms.RsaSha512)),
             $"{Base64UrlEncoder.Encode("""{"alg":"none","kid":"key-1"}""")}.{good[1]}.",
@@ -149,6 +149,7 @@ public sealed class WorkloadTests(WorkloadFixture fixture) : IClassFixture<Workl
         fixture.Time.Advance(TimeSpan.FromDays(1));
         Assert.Equal("invalid_client", (await ExchangeAsync(fixture.Issuer.Token(Now))).Text("error"));
         fixture.Issuer.IsDown = false;
+        fixture.Issuer.Rotate(new RsaSecurityKey(RSA.Create(2048)), "key-3");
         fixture.Time.Advance(TimeSpan.FromMinutes(1));
         Assert.True((await ExchangeAsync(fixture.Issuer.Token(Now))).TryGetProperty("access_token", out _));
         await ForgetAsync();
