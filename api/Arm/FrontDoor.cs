@@ -19,6 +19,7 @@ internal static class FrontDoor
             kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
+        builder.AddTls();
         builder.Services.AddSingleton<Quotas>();
         builder.Services.AddSingleton<Acceptor>();
         builder.Services.AddSingleton<Locations>();
