@@ -18,7 +18,6 @@ internal static class IdentityModule
         services.AddTokenService();
         services.AddSingleton<ForeignTokens>();
         services.AddSingleton<TokenValidator>();
-        services.AddSingleton<Authorizer>();
         services.AddScoped<Bootstrap>();
         services.AddAuthentication();
 
@@ -40,7 +39,6 @@ internal static class IdentityModule
             tokenService.UseAuthentication();
         });
         app.UseMiddleware<BearerAuthentication>();
-        app.UseWhen(http => http.Request.Path.StartsWithSegments(Graph.Root, StringComparison.OrdinalIgnoreCase), directory => directory.Use(DemandOwnerOfRootAsync));
     }
 
     public static void MapIdentity(this IEndpointRouteBuilder app)
@@ -66,14 +64,6 @@ internal static class IdentityModule
         var path = http.Request.Path.Value!;
         var tenant = path[1..path.IndexOf('/', 1)];
         return TokenError.UnknownTenantAsync(http, tenant);
-    }
-
-    /// <summary>The directory says who everybody is, so it belongs to whoever owns everything.</summary>
-    private static async Task DemandOwnerOfRootAsync(HttpContext http, RequestDelegate next)
-    {
-        if (!await http.RequestServices.GetRequiredService<Authorizer>().CanAsync(http.Principal(), "", http.RequestAborted))
-            throw ArmErrors.Forbidden(http.Principal().ObjectId, "ControlPlane.Identity/*", "/");
-        await next(http);
     }
 
     private static async Task RefuseUnreadableFormsAsync(HttpContext http, RequestDelegate next)

@@ -21,7 +21,7 @@ public sealed class DirectoryFixture : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         database = await TestDatabase.CreateAsync();
-        Host = await (await IdentityHost.StartAsync(database, Time)).WithRootOwnerAsync();
+        Host = await IdentityHost.StartAsync(database, Time);
         Graph = new GraphClient(Host);
     }
 

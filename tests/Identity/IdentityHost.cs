@@ -1,8 +1,8 @@
+using ControlPlane.Admission.Authorization;
 using System.Net;
 using ControlPlane.Api.Arm;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
-using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Identity;
 using ControlPlane.Tests.Fixtures;
 using Microsoft.AspNetCore.Builder;
@@ -63,17 +63,19 @@ internal sealed class IdentityHost : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         builder.Services.AddSingleton(time);
         builder.Services.AddControlPlaneDb(builder.Configuration);
+        builder.Services.AddSingleton<Authorizer>();
         builder.AddIdentity();
 
         var built = builder.Build();
         built.UseMiddleware<ArmErrorRendering>();
         built.UseIdentity();
         built.UseRouting();
+        built.UseMiddleware<RouteAuthorization>();
         built.MapIdentity();
         built.MapGet("/healthz", () => "ok");
         built.MapGet("/provision/{token}/instructions", (string token) => token);
         built.MapGet("/subscriptions/{s}", async (string s, HttpContext http, Authorizer authorizer) =>
-            Results.Json(new WhoAmI(http.Principal(), await authorizer.CanAsync(http.Principal(), s, http.RequestAborted))));
+            Results.Json(new WhoAmI(http.Principal(), (await authorizer.GrantsOfAsync(http.Principal().ObjectId, [], http.RequestAborted)).Sees($"/subscriptions/{s}")))).WithMetadata(OpenRoute.Instance);
         await built.Services.InitializeIdentityAsync(CancellationToken.None);
         await built.StartAsync();
         return new(built);
@@ -84,16 +86,6 @@ internal sealed class IdentityHost : IAsyncDisposable
     {
         await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
         db.Add(new UserRow { ObjectId = UserId, DisplayName = "Ada Lovelace", UserPrincipalName = User, PasswordHash = Passwords.Hash(Password), CreatedAt = DateTimeOffset.UnixEpoch });
-        await db.SaveChangesAsync();
-        return this;
-    }
-
-    /// <summary>Gives the bootstrap application the whole directory.</summary>
-    public async Task<IdentityHost> WithRootOwnerAsync()
-    {
-        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
-        var principal = await db.Set<ServicePrincipalRow>().SingleAsync(row => row.AppId == ClientId);
-        db.Add(new RoleAssignmentRow { Scope = "/", PrincipalId = principal.ObjectId, Role = Authorizer.Owner });
         await db.SaveChangesAsync();
         return this;
     }

@@ -26,7 +26,7 @@ public sealed class WorkloadFixture : IAsyncLifetime
         await File.WriteAllTextAsync(caFile, LoopbackCertificate.Pem);
         database = await TestDatabase.CreateAsync();
         Issuer = await FakeIssuer.StartAsync();
-        Host = await (await IdentityHost.StartAsync(database, Time, ("Identity:IssuerCaFile", caFile))).WithRootOwnerAsync();
+        Host = await IdentityHost.StartAsync(database, Time, ("Identity:IssuerCaFile", caFile));
         Graph = new GraphClient(Host);
         Application = await Graph.ApplicationAsync("deployer");
         await Graph.PostAsync($"/v1.0/applications/{Application.Id}/federatedIdentityCredentials", new { name = "cluster", issuer = Issuer.Issuer, subject = "system:serviceaccount:shop:deployer" });

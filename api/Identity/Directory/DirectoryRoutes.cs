@@ -2,7 +2,7 @@ using ControlPlane.Api.Arm;
 
 namespace ControlPlane.Api.Identity.Directory;
 
-/// <summary>The directory's administration in Microsoft Graph's paths and shapes, below <c>/v1.0</c>. Every permission is judged at the root scope: the directory belongs to no subscription.</summary>
+/// <summary>The directory's administration in Microsoft Graph's paths and shapes, below <c>/v1.0</c>. Every permission is judged at the tenant: the directory belongs to no subscription.</summary>
 internal static class DirectoryRoutes
 {
     private static readonly QueryParameter[] Paging = [new("$top", "Items on a page, 1 to 999."), new("$skiptoken", "Where the page begins, as a nextLink says."), new("$filter", "{name} eq '{value}'.")];
@@ -17,7 +17,7 @@ internal static class DirectoryRoutes
         app.MapArm(HttpMethod.Delete, Application, Delete("Applications", "applications"), ApplicationEndpoints.DeleteAsync);
         app.MapArm(HttpMethod.Post, Application + "/addPassword", Write("Applications_AddPassword", "applications", "Make a secret; it is shown this once.", typeof(AddPasswordBody), new(200, "The secret.", typeof(PasswordCredential))), CredentialEndpoints.AddPasswordAsync);
         app.MapArm(HttpMethod.Post, Application + "/removePassword", Change("Applications_RemovePassword", "applications", "Remove a secret.", typeof(RemovePasswordBody)), CredentialEndpoints.RemovePasswordAsync);
-        app.MapArm(HttpMethod.Get, Federated, new("FederatedIdentityCredentials_List", "ControlPlane.Identity/applications/read", "List the workloads that may act as the application.") { Answers = [new(200, "A page.", typeof(GraphPage<FederatedIdentityCredential>))] }, CredentialEndpoints.ListFederatedAsync);
+        app.MapArm(HttpMethod.Get, Federated, new("FederatedIdentityCredentials_List", "ControlPlane.Identity/applications/read", "List the workloads that may act as the application.") { IsTenantLevel = true, Answers = [new(200, "A page.", typeof(GraphPage<FederatedIdentityCredential>))] }, CredentialEndpoints.ListFederatedAsync);
         app.MapArm(HttpMethod.Post, Federated, Create("FederatedIdentityCredentials", "applications", typeof(FederatedIdentityCredential), typeof(FederatedIdentityCredential)), CredentialEndpoints.AddFederatedAsync);
         app.MapArm(HttpMethod.Get, Federated + "/{credential}", Get("FederatedIdentityCredentials", "applications", typeof(FederatedIdentityCredential)), CredentialEndpoints.GetFederatedAsync);
         app.MapArm(HttpMethod.Patch, Federated + "/{credential}", Change("FederatedIdentityCredentials_Update", "applications", "Change what is given.", typeof(FederatedIdentityCredential)), CredentialEndpoints.UpdateFederatedAsync);
@@ -53,20 +53,20 @@ internal static class DirectoryRoutes
     }
 
     private static ArmRoute List(string noun, string type, Type page) =>
-        new($"{noun}_List", Action(type, "read"), "List, a page at a time.") { IsPaged = true, Query = Paging, Answers = [new(200, "A page.", page)] };
+        new($"{noun}_List", Action(type, "read"), "List, a page at a time.") { IsTenantLevel = true, IsPaged = true, Query = Paging, Answers = [new(200, "A page.", page)] };
 
     private static ArmRoute MemberOf(string noun, string type) =>
-        new($"{noun}_ListTransitiveMemberOf", Action(type, "read"), "List the groups it is in, directly and through groups.") { IsPaged = true, Query = Paging, Answers = [new(200, "A page.", typeof(GraphPage<GraphObject>))] };
+        new($"{noun}_ListTransitiveMemberOf", Action(type, "read"), "List the groups it is in, directly and through groups.") { IsTenantLevel = true, IsPaged = true, Query = Paging, Answers = [new(200, "A page.", typeof(GraphPage<GraphObject>))] };
 
-    private static ArmRoute Get(string noun, string type, Type shown) => new($"{noun}_Get", Action(type, "read"), "Read one.") { Answers = [new(200, "It.", shown)] };
+    private static ArmRoute Get(string noun, string type, Type shown) => new($"{noun}_Get", Action(type, "read"), "Read one.") { IsTenantLevel = true, Answers = [new(200, "It.", shown)] };
 
     private static ArmRoute Create(string noun, string type, Type body, Type shown) => Write($"{noun}_Create", type, "Create one.", body, new(201, "It.", shown));
 
-    private static ArmRoute Delete(string noun, string type) => new($"{noun}_Delete", Action(type, "delete"), "Delete, with everything that belongs to it.") { Answers = [Done] };
+    private static ArmRoute Delete(string noun, string type) => new($"{noun}_Delete", Action(type, "delete"), "Delete, with everything that belongs to it.") { IsTenantLevel = true, Answers = [Done] };
 
     private static ArmRoute Change(string operationId, string type, string summary, Type? body = null) => Write(operationId, type, summary, body, Done);
 
-    private static ArmRoute Write(string operationId, string type, string summary, Type? body, RouteAnswer answer) => new(operationId, Action(type, "write"), summary) { Body = body, Answers = [answer] };
+    private static ArmRoute Write(string operationId, string type, string summary, Type? body, RouteAnswer answer) => new(operationId, Action(type, "write"), summary) { IsTenantLevel = true, Body = body, Answers = [answer] };
 
     private static RouteAnswer Done => new(204, "Done.");
 

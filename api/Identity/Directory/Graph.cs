@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.RegularExpressions;
+using ControlPlane.Admission.Authorization;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
@@ -77,6 +78,13 @@ internal static partial class Graph
     {
         http.Response.StatusCode = status;
         return SubscriptionEndpoints.AnswerAsync(http, body);
+    }
+
+    /// <summary>Of what changes who may do what: this replica knows at once, others within the seconds for which they remember.</summary>
+    public static Task NoContentForgetAsync(HttpContext http)
+    {
+        http.RequestServices.GetRequiredService<Authorizer>().Forget();
+        return NoContentAsync(http);
     }
 
     public static Task NoContentAsync(HttpContext http)

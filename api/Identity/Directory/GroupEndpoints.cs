@@ -58,7 +58,7 @@ internal static class GroupEndpoints
         await using var db = await Graph.DatabaseAsync(http);
         db.Remove(await FindAsync(db, http));
         await db.SaveChangesAsync(http.RequestAborted);
-        await Graph.NoContentAsync(http);
+        await Graph.NoContentForgetAsync(http);
     }
 
     public static async Task MembersAsync(HttpContext http)
@@ -100,7 +100,7 @@ internal static class GroupEndpoints
             throw Graph.NotFound("directory object", member);
         db.Add(new GroupMemberRow { GroupId = group.ObjectId, MemberId = member });
         await db.SaveAsync("members", http.RequestAborted);
-        await Graph.NoContentAsync(http);
+        await Graph.NoContentForgetAsync(http);
     }
 
     public static async Task RemoveMemberAsync(HttpContext http)
@@ -109,7 +109,7 @@ internal static class GroupEndpoints
         await using var db = await Graph.DatabaseAsync(http);
         if (await db.Set<GroupMemberRow>().Where(row => row.GroupId == group && row.MemberId == member).ExecuteDeleteAsync(http.RequestAborted) == 0)
             throw Graph.NotFound($"member '{member}' in a group", group);
-        await Graph.NoContentAsync(http);
+        await Graph.NoContentForgetAsync(http);
     }
 
     private static IQueryable<DirectoryObjectRow> Objects(ControlPlaneDb db) => db.Set<DirectoryObjectRow>().AsNoTracking();
