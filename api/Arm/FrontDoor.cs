@@ -22,6 +22,7 @@ internal static class FrontDoor
             kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
+        builder.AddTls();
         builder.Services.AddAdmission();
         builder.Services.AddOptions<ThrottlingOptions>().Bind(builder.Configuration.GetSection("Throttling"));
         builder.Services.AddSingleton<ResourceVerbs>();
@@ -44,9 +45,9 @@ internal static class FrontDoor
         app.UseMiddleware<RouteAuthorization>();
         var open = app.MapGroup("").WithMetadata(OpenRoute.Instance);
         open.MapServiceDefaults();
-        open.MapIdentity();
-        OpenApi.Map(open);
         ProvisioningDoor.Map(open);
+        app.MapIdentity();
+        OpenApi.Map(app);
         ResourceVerbs.Map(app);
         OperationEndpoints.Map(app);
         SubscriptionEndpoints.Map(app);

@@ -28,15 +28,16 @@ internal static class OpenApi
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/openapi.yaml", http =>
+        var route = new ArmRoute("", Action: null, "A document of the contract, for whoever is signed in.");
+        app.MapArm(HttpMethod.Get, "/openapi.yaml", route, http =>
         {
             using var text = new StringWriter(CultureInfo.InvariantCulture);
             Documents(http).Whole().SerializeAsV3(new OpenApiYamlWriter(text));
             http.Response.ContentType = "application/yaml; charset=utf-8";
             return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
         });
-        app.MapGet("/swagger", http => http.Response.WriteAsJsonAsync(Documents(http).Namespaces.Append(Swagger.Common), http.RequestAborted));
-        app.MapGet("/swagger/{provider}.json", http =>
+        app.MapArm(HttpMethod.Get, "/swagger", route, http => http.Response.WriteAsJsonAsync(Documents(http).Namespaces.Append(Swagger.Common), http.RequestAborted));
+        app.MapArm(HttpMethod.Get, "/swagger/{provider}.json", route, http =>
         {
             var name = (string)http.Request.RouteValues["provider"]!;
             var document = name == Swagger.Common ? Documents(http).Common() : Documents(http).Namespaces.FirstOrDefault(known => known.Equals(name, StringComparison.OrdinalIgnoreCase)) is { } provider
@@ -53,7 +54,7 @@ internal static class OpenApi
 internal sealed class ApiDocuments(EndpointDataSource endpoints, ISchemaGenerator generator)
 {
     /// <summary>Every namespace that a route belongs to, in order.</summary>
-    public IReadOnlyList<string> Namespaces => [.. Routes.Select(route => route.Provider).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    public IReadOnlyList<string> Namespaces => [.. Routes.Where(route => route.IsArm).Select(route => route.Provider).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
     private IReadOnlyList<DocumentedRoute> Routes => DocumentedRoute.All(endpoints);
 
