@@ -20,7 +20,7 @@ internal sealed class OpenApiOperations(OpenApiDocument document, OpenApiSchemas
             Summary = arm.Summary,
             Description = arm.Action is { } action ? $"{arm.Summary} Needs {action}." : arm.Summary,
             Tags = new HashSet<OpenApiTagReference> { new(arm.OperationId.Split('_')[0], document) },
-            Parameters = [.. route.Parameters.Select(Path), Shared("ApiVersionParameter", () => Query(new("api-version", "The version of the API, such as 2026-06-01.", IsRequired: true))), .. arm.Query.Select(Query)],
+            Parameters = [.. route.Parameters.Select(Path), .. route.IsArm ? [ApiVersion()] : Array.Empty<IOpenApiParameter>(), .. arm.Query.Select(Query)],
             RequestBody = arm.Body is null ? null : new OpenApiRequestBody { Required = IsRequired(route.Method), Description = "The request's body.", Content = Content(arm.Body) },
             Responses = [],
         };
@@ -38,6 +38,8 @@ internal sealed class OpenApiOperations(OpenApiDocument document, OpenApiSchemas
             operation.With("x-ms-pageable", new JsonObject { ["nextLinkName"] = "nextLink" });
         ((OpenApiPathItem)item).AddOperation(route.Method, operation);
     }
+
+    private OpenApiParameterReference ApiVersion() => Shared("ApiVersionParameter", () => Query(new("api-version", "The version of the API, such as 2026-06-01.", IsRequired: true)));
 
     private static bool IsRequired(HttpMethod method) => method != HttpMethod.Post;
 

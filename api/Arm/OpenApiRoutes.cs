@@ -21,6 +21,9 @@ internal sealed partial record DocumentedRoute(string Path, HttpMethod Method, A
         }
     }
 
+    /// <summary>False for what is served in another API's shapes, such as Microsoft Graph's.</summary>
+    public bool IsArm => !Path.StartsWith("/v1.0/", StringComparison.Ordinal);
+
     public IEnumerable<string> Parameters => PathParameter().Matches(Path).Select(match => match.Groups["name"].Value);
 
     /// <summary>Every route with an <see cref="ArmRoute"/>, by path and then in the order in which they were mapped.</summary>
@@ -38,7 +41,7 @@ internal sealed partial record DocumentedRoute(string Path, HttpMethod Method, A
     /// <summary>The routes of one namespace, among them those that are served for every namespace.</summary>
     public static IReadOnlyList<DocumentedRoute> Of(IReadOnlyList<DocumentedRoute> routes, string provider, IReadOnlyList<string> all)
     {
-        var own = routes.Where(route => route.Provider == provider && !route.IsForEveryProvider);
+        var own = routes.Where(route => route.IsArm && route.Provider == provider && !route.IsForEveryProvider);
         var shared = routes.Where(route => route.IsForEveryProvider).Select(route => route with { Path = route.Path.Replace(AnyProvider, provider, StringComparison.Ordinal) });
         return [.. own, .. all.Contains(provider, StringComparer.Ordinal) ? shared : []];
     }
@@ -68,7 +71,7 @@ internal sealed partial record DocumentedRoute(string Path, HttpMethod Method, A
                 "{subscription}" => "{subscriptionId}",
                 "{resourceGroup}" => "{resourceGroupName}",
                 "{provider}" => AnyProvider,
-                "{id}" => "{operationId}",
+                "{id}" when parts[at - 1].StartsWith("operation", StringComparison.Ordinal) => "{operationId}",
                 var part when part == "{name}" || part.StartsWith("{parent", StringComparison.Ordinal) || part.StartsWith("{extended", StringComparison.Ordinal) => $"{{{Singular(parts[at - 1])}Name}}",
                 var part => part,
             };

@@ -22,7 +22,7 @@ internal static class CloudMetadata
                 : string.CompareOrdinal(version, FirstList) >= 0 ? new[] { Cloud(endpoint, settings) }
                 : Stack(endpoint, settings);
             return Results.Json(body, Json.Options);
-        }).ExcludeFromDescription();
+        }).ExcludeFromDescription().WithMetadata(Arm.OpenRoute.Instance);
 
     /// <summary>The login endpoint must end in <c>/adfs</c> here: only then does az not ask login.microsoftonline.com about the authority.</summary>
     private static object Stack(string endpoint, IdentitySettings settings) => new

@@ -2,8 +2,6 @@ using System.Text.Json;
 using ControlPlane.Api.Arm;
 using ControlPlane.Tests.Architecture;
 using ControlPlane.Tests.Fixtures;
-using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.DependencyInjection;
 using Xunit;
 
 namespace ControlPlane.Tests.Contract;
@@ -14,14 +12,6 @@ public sealed class DocumentTests(ControlPlaneFixture plane) : IClassFixture<Con
     private static string Served { get; } = Path.Combine(Product.Root, ".local", "results", "contract");
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
-
-    [Fact]
-    public void Every_route_says_what_it_is_or_that_it_is_open()
-    {
-        var silent = plane.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .Where(endpoint => endpoint.Metadata.GetMetadata<ArmRoute>() is null && endpoint.Metadata.GetMetadata<OpenRoute>() is null).Select(endpoint => endpoint.RoutePattern.RawText).ToList();
-        Assert.True(silent.Count == 0, $"Neither an ArmRoute nor an OpenRoute: {string.Join(", ", silent)}");
-    }
 
     [Fact]
     public async Task The_committed_documents_are_those_that_are_served()
