@@ -4,6 +4,7 @@ using ControlPlane.Tests.Architecture;
 using ControlPlane.Tests.Conformance;
 using ControlPlane.Tests.Fixtures;
 using Xunit;
+using SdkException = ControlPlane.Sdk.ArmException;
 using SdkImage = ControlPlane.Sdk.OsImage;
 
 namespace ControlPlane.Tests.Contract;
@@ -34,7 +35,7 @@ public sealed class SdkTests(ConformanceFixture fixture)
         Assert.Contains("sdk-csharp", names);
 
         await arm.WaitAsync(await images.DeleteAsync(subscription, group, "sdk-csharp", cancellationToken: Cancel), Cancel);
-        var gone = await Assert.ThrowsAsync<ArmException>(() => images.GetAsync(subscription, group, "sdk-csharp", Cancel));
+        var gone = await Assert.ThrowsAsync<SdkException>(() => images.GetAsync(subscription, group, "sdk-csharp", Cancel));
         Assert.Equal("ResourceNotFound", gone.Error.Code);
     }
 
@@ -44,7 +45,7 @@ public sealed class SdkTests(ConformanceFixture fixture)
         using var trusted = new TrustedCa();
         using var arm = new ArmClient(fixture.Whole.Endpoint, new(ControlPlaneFixture.Tenant, ControlPlaneFixture.ClientId, ControlPlaneFixture.ClientSecret), trusted.File);
 
-        var refused = await Assert.ThrowsAsync<ArmException>(() => new OsImagesClient(arm.Http).CreateOrUpdateAsync(
+        var refused = await Assert.ThrowsAsync<SdkException>(() => new OsImagesClient(arm.Http).CreateOrUpdateAsync(
             ControlPlaneFixture.Subscription, ConformanceFixture.Group, "sdk-refused", new() { Location = "nowhere", Properties = new() { Version = "1", Url = new("http://plain.example.org"), Sha256 = "short" } }, Cancel));
 
         Assert.Equal(400, (int)refused.Status);
