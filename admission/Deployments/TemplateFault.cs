@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlPlane.Admission.Arm;
 using ControlPlane.Contracts.Arm;
 
 namespace ControlPlane.Admission.Deployments;

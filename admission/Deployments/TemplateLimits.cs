@@ -15,6 +15,9 @@ internal static class TemplateLimits
     public const int ExpressionDepth = 64;
     public const int NestedDeployments = 20;
 
+    /// <summary>Of a template with all deployments nested in it.</summary>
+    public const int TreeResources = 8_000;
+
     /// <summary>Calls, accesses and copied items that one evaluation of a whole template may make.</summary>
     public const int Steps = 2_000_000;
 
@@ -42,6 +45,8 @@ internal sealed class TemplateBudget
     public object? Made(object? value)
     {
         Reserve(TemplateValue.Size(value));
+        if (value is string text && text.Contains('\0', StringComparison.Ordinal))
+            throw new TemplateException("a value holds U+0000, which cannot be stored");
         return TemplateValue.Depth(value) <= TemplateLimits.DocumentDepth ? value
             : throw new TemplateException(TemplateFault.TooBig, $"a value is nested more than {TemplateLimits.DocumentDepth} levels deep");
     }
