@@ -89,8 +89,15 @@ internal sealed record DeploymentPlan
     }
 
     /// <summary>The parameters as they may be shown.</summary>
-    public IReadOnlyDictionary<string, DeploymentValue> ShownParameters => Template.Parameters.ToDictionary(parameter => parameter.Name,
-        parameter => new DeploymentValue(ShownType(parameter.Type), parameter.IsSecure ? null : TemplateValue.ToElement(Content.Parameters[parameter.Name])), StringComparer.OrdinalIgnoreCase);
+    public IReadOnlyDictionary<string, DeploymentValue> ShownParameters
+    {
+        get
+        {
+            var secure = new SecureValues(this);
+            return Template.Parameters.ToDictionary(parameter => parameter.Name,
+                parameter => new DeploymentValue(ShownType(parameter.Type), parameter.IsSecure ? null : TemplateValue.ToElement(secure.Hide(Content.Parameters[parameter.Name]))), StringComparer.OrdinalIgnoreCase);
+        }
+    }
 
     public IReadOnlyList<DeploymentProvider> Providers => [.. Deployed.GroupBy(resource => resource.Id.Type.Provider, StringComparer.OrdinalIgnoreCase).Select(provider =>
         new DeploymentProvider(provider.Key, [.. provider.GroupBy(resource => resource.Id.Type.Name, StringComparer.OrdinalIgnoreCase).Select(type =>

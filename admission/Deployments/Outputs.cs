@@ -7,7 +7,8 @@ internal static class Outputs
 {
     public static IReadOnlyDictionary<string, DeploymentValue> Evaluate(DeploymentPlan plan, Func<string, bool, object?> reference, TemplateFaults faults)
     {
-        var (scope, outputs) = (plan.Scope with { Reference = reference }, new Dictionary<string, DeploymentValue>(StringComparer.OrdinalIgnoreCase));
+        var (scope, secure) = (plan.Scope with { Reference = reference }, new SecureValues(plan));
+        var outputs = new Dictionary<string, DeploymentValue>(StringComparer.OrdinalIgnoreCase);
         foreach (var (name, declared) in plan.Template.Outputs.Members)
         {
             var path = $"outputs.{name}";
@@ -24,7 +25,7 @@ internal static class Outputs
             if (value is null || !ParameterDefinition.IsOfType(type, value))
                 faults.Add(path, $"is declared as {output["type"]} but is {TemplateValue.Kind(value)}");
             else
-                outputs[name] = new(DeploymentPlan.ShownType(type), ParameterDefinition.IsSecureType(type) ? null : TemplateValue.ToElement(value));
+                outputs[name] = new(DeploymentPlan.ShownType(type), ParameterDefinition.IsSecureType(type) ? null : TemplateValue.ToElement(secure.Hide(value)));
         }
 
         return outputs;

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Deployments;
@@ -12,12 +13,12 @@ internal sealed class WhatIf(Preflight preflight, NpgsqlDataSource source)
 {
     public async Task<IReadOnlyList<WhatIfChange>> ChangesAsync(DeploymentPlan plan, bool idsOnly, Grants grants, Caller caller, CancellationToken cancel)
     {
-        var changes = new List<WhatIfChange>();
+        var (changes, secure) = (new List<WhatIfChange>(), new SecureValues(plan));
         foreach (var one in await preflight.CheckAsync(plan, grants, caller, cancel))
         {
             // A nested deployment is what it does.
             if (one.Planned.Template is null || one.Planned.Nested is null || one.Refusal is not null)
-                changes.Add(Change(one));
+                changes.Add(Change(one, secure));
         }
 
         foreach (var row in await source.SurplusAsync(plan, cancel))
@@ -29,24 +30,33 @@ internal sealed class WhatIf(Preflight preflight, NpgsqlDataSource source)
         return idsOnly ? [.. changes.Select(change => new WhatIfChange(change.ResourceId, change.ChangeType is WhatIfChangeType.Modify or WhatIfChangeType.NoChange ? WhatIfChangeType.Deploy : change.ChangeType))] : changes;
     }
 
-    private static WhatIfChange Change(CheckedResource one)
+    private static WhatIfChange Change(CheckedResource one, SecureValues secure)
     {
         var (id, version) = (one.Planned.Id.Text, one.Planned.ApiVersion);
-        var before = one.Current is null ? null : Before(one.Current, version);
+        var before = one.Current is null ? null : (TemplateObject)secure.Hide((object)Before(one.Current, version))!;
         if (one.Refusal is { } refusal)
-            return new(id, WhatIfChangeType.Unsupported, $"{refusal.Error.Code}: {Reasons(refusal.Error)}", before is null ? null : TemplateValue.ToElement(before));
+            return new(id, WhatIfChangeType.Unsupported, secure.Hide($"{refusal.Error.Code}: {Reasons(refusal.Error)}"), before is null ? null : TemplateValue.ToElement(before));
         if (one.Wanted is not { } wanted)
         {
             // What it will be depends on resources that are not there yet.
-            var preview = TemplateValue.ToElement(Shown(one.Planned.Id, version, one.Planned.Preview));
+            var preview = TemplateValue.ToElement(secure.Hide((object)Shown(one.Planned.Id, version, Public(one.Planned))));
             return before is null ? new(id, WhatIfChangeType.Create, After: preview) : new(id, WhatIfChangeType.Deploy, Before: TemplateValue.ToElement(before), After: preview);
         }
 
-        var after = Resource(one.Planned.Id, version, wanted.Location, wanted.Tags, wanted.Properties.Stored);
+        var after = (TemplateObject)secure.Hide((object)Resource(one.Planned.Id, version, wanted.Location, wanted.Tags, wanted.Properties.Stored))!;
         if (before is null)
             return new(id, WhatIfChangeType.Create, After: TemplateValue.ToElement(after));
         var delta = Delta.Between(before, after);
         return new(id, delta.Count == 0 ? WhatIfChangeType.NoChange : WhatIfChangeType.Modify, Before: TemplateValue.ToElement(before), After: TemplateValue.ToElement(after), Delta: delta);
+    }
+
+    /// <summary>What is known of it beforehand, without write-only properties; of a nested deployment, without what it is given.</summary>
+    private static TemplateObject Public(PlannedResource planned)
+    {
+        if (planned.Template is not null)
+            return planned.Preview.Without("properties");
+        return planned.Preview["properties"] is { } properties && ResourceTypes.TryFind(planned.Id.Type) is { } type
+            ? planned.Preview.With("properties", SecureValues.WithoutSecrets(properties, type.PropertiesType)) : planned.Preview;
     }
 
     private static string Reasons(ErrorBody error) => error.Details is { Count: > 0 } details ? string.Join(" ", details.Select(detail => detail.Message)) : error.Message;

@@ -163,7 +163,8 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
                     ended.Add((run.IdOf(one.Resource.Id), failure.Error));
             }
         });
-        await run.EndedAsync([.. ended], stop);
+        var secure = new SecureValues(plan);
+        await run.EndedAsync([.. ended.Select(one => (one.Item1, one.Item2 is { } error ? secure.Hide(error) : null))], stop);
         pump.Wake(interrupted: null);
         return bodies.Count + refused.Count;
     }
@@ -177,7 +178,7 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
 
     /// <summary>A type that is complete once stored leaves no operation behind: what was last written since the intent, and by the same principal, was written by it.</summary>
     private async Task<bool> IsWrittenAsync(StepContext<Deployment, DeploymentStatus> context, DeploymentRun run, PlannedResource resource, CancellationToken stop) =>
-        await source.FindResourceAsync(resource.Id.Key, stop) is { } row && row.ModifiedBy == context.Operation.Principal && row.ModifiedAt >= run.Find(resource.Id)!.StartedAt;
+        ResourceTypes.TryFind(resource.Id.Type)?.CompletesOnWrite is true && await source.FindResourceAsync(resource.Id.Key, stop) is { } row && row.ModifiedBy == context.Operation.Principal && row.ModifiedAt >= run.Find(resource.Id)!.StartedAt;
 
     private static Caller CallerOf(StepContext<Deployment, DeploymentStatus> context) => new(context.Operation.Principal, context.Resource.ModifiedByType, context.Operation.CorrelationId);
 
