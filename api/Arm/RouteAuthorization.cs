@@ -70,12 +70,12 @@ internal sealed class RouteAuthorization(RequestDelegate next, Authorizer author
         return id?.Type == ResourceType.ResourceGroup ? ReadGroup : $"{type}/read";
     }
 
-    /// <summary>The longest beginning of the path that is an id.</summary>
+    /// <summary>The longest beginning of the path that is the id of a resource, group or subscription.</summary>
     internal static ResourceId? IdOf(string path)
     {
         for (var end = path.Length; end > 0; end = path.LastIndexOf('/', end - 1))
         {
-            if (ResourceId.TryParse(path[..end], out var id))
+            if (ResourceId.TryParse(path[..end], out var id) && ResourceTypes.TryFind(id.Type) is not null)
                 return id;
         }
 

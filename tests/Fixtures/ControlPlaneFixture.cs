@@ -76,14 +76,14 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         artifacts.Delete(recursive: true);
     }
 
-    /// <summary>An application of its own, without any role, signed in.</summary>
+    /// <summary>A service principal of its own, without any role, signed in.</summary>
     internal async Task<(ArmHttp Arm, string ObjectId)> NewPrincipalAsync()
     {
-        var application = (await Arm.PostAsync("/v1.0/applications", new JsonObject { ["displayName"] = "of a test" })).Is(201).Json;
-        var appId = application.GetProperty("appId").GetString()!;
+        var application = (await Arm.PostAsync("/v1.0/applications", new JsonObject { ["displayName"] = "a principal of a test" })).Is(201).Json;
+        var (id, appId) = (application.GetProperty("id").GetString(), application.GetProperty("appId").GetString()!);
+        var secret = (await Arm.PostAsync($"/v1.0/applications/{id}/addPassword", new JsonObject { ["passwordCredential"] = new JsonObject { ["displayName"] = "test" } })).Is(200).Json.GetProperty("secretText").GetString()!;
         var principal = (await Arm.PostAsync("/v1.0/servicePrincipals", new JsonObject { ["appId"] = appId })).Is(201).Json;
-        var secret = (await Arm.PostAsync($"/v1.0/applications/{application.GetProperty("id").GetString()}/addPassword", new JsonObject())).Is(200).Json;
-        return (await ArmHttp.SignInAsync(Endpoint, appId, secret.GetProperty("secretText").GetString()!), principal.GetProperty("id").GetString()!);
+        return (await ArmHttp.SignInAsync(Endpoint, appId, secret), principal.GetProperty("id").GetString()!);
     }
 
     /// <summary>Gives a principal a role at a scope, given by its path; empty is the tenant.</summary>

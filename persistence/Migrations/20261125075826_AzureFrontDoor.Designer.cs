@@ -12,8 +12,8 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261125081402_Identity")]
-    partial class Identity
+    [Migration("20261125075826_AzureFrontDoor")]
+    partial class AzureFrontDoor
     {
         /// <inheritdoc />
         protected override void BuildTargetModel(ModelBuilder modelBuilder)

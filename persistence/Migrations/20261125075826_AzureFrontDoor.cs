@@ -1,4 +1,4 @@
-﻿using System;
+using System;
 using Microsoft.EntityFrameworkCore.Migrations;
 
 #nullable disable
@@ -6,11 +6,17 @@ using Microsoft.EntityFrameworkCore.Migrations;
 namespace ControlPlane.Persistence.Migrations
 {
     /// <inheritdoc />
-    public partial class Identity : Migration
+    public partial class AzureFrontDoor : Migration
     {
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            // Subscriptions said the state that clients see; they keep the one of the lifecycle.
+            migrationBuilder.Sql("update resources set properties = jsonb_set(properties, '{state}', '\"Registered\"') where type = 'Microsoft.Resources/subscriptions'");
+
+            migrationBuilder.DropTable(
+                name: "role_assignments");
+
             migrationBuilder.DropPrimaryKey(
                 name: "pk_service_principals",
                 table: "service_principals");
@@ -23,6 +29,55 @@ namespace ControlPlane.Persistence.Migrations
                 name: "ix_service_principals_app_id",
                 table: "directory_objects",
                 newName: "ix_directory_objects_app_id");
+
+            migrationBuilder.AlterColumn<string>(
+                name: "unique_key",
+                table: "resources",
+                type: "text",
+                nullable: true,
+                collation: "C",
+                oldClrType: typeof(string),
+                oldType: "text",
+                oldNullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "extends_key",
+                table: "resources",
+                type: "text",
+                nullable: true,
+                collation: "C");
+
+            migrationBuilder.AddColumn<string>(
+                name: "client_request_id",
+                table: "operations",
+                type: "text",
+                nullable: true);
+
+            migrationBuilder.AddColumn<string>(
+                name: "principal_type",
+                table: "operations",
+                type: "text",
+                nullable: false,
+                defaultValue: "");
+
+            migrationBuilder.AddColumn<bool>(
+                name: "paused",
+                table: "meter_spans",
+                type: "boolean",
+                nullable: false,
+                defaultValue: false);
+
+            migrationBuilder.AddColumn<string>(
+                name: "error_code",
+                table: "activities",
+                type: "text",
+                nullable: true);
+
+            migrationBuilder.AddColumn<int>(
+                name: "http_status",
+                table: "activities",
+                type: "integer",
+                nullable: true);
 
             migrationBuilder.AlterColumn<string>(
                 name: "app_id",
@@ -188,6 +243,24 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_resources_extends_key",
+                table: "resources",
+                column: "extends_key",
+                filter: "extends_key is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ux_operations_client_request_id",
+                table: "operations",
+                columns: new[] { "resource_key", "request", "client_request_id" },
+                unique: true,
+                filter: "client_request_id is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_activities_correlation_id",
+                table: "activities",
+                column: "correlation_id");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_directory_objects_kind_display_name",
                 table: "directory_objects",
                 columns: new[] { "kind", "display_name" });
@@ -239,11 +312,23 @@ namespace ControlPlane.Persistence.Migrations
                 name: "ix_used_assertions_expires_at",
                 table: "used_assertions",
                 column: "expires_at");
+
+            migrationBuilder.AddForeignKey(
+                name: "fk_resources_resources_extends_key",
+                table: "resources",
+                column: "extends_key",
+                principalTable: "resources",
+                principalColumn: "key",
+                onDelete: ReferentialAction.Cascade);
         }
 
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropForeignKey(
+                name: "fk_resources_resources_extends_key",
+                table: "resources");
+
             migrationBuilder.DropTable(
                 name: "application_certificates");
 
@@ -262,6 +347,18 @@ namespace ControlPlane.Persistence.Migrations
             migrationBuilder.DropTable(
                 name: "used_assertions");
 
+            migrationBuilder.DropIndex(
+                name: "ix_resources_extends_key",
+                table: "resources");
+
+            migrationBuilder.DropIndex(
+                name: "ux_operations_client_request_id",
+                table: "operations");
+
+            migrationBuilder.DropIndex(
+                name: "ix_activities_correlation_id",
+                table: "activities");
+
             migrationBuilder.DropPrimaryKey(
                 name: "pk_directory_objects",
                 table: "directory_objects");
@@ -273,6 +370,30 @@ namespace ControlPlane.Persistence.Migrations
             migrationBuilder.DropIndex(
                 name: "ix_directory_objects_user_principal_name",
                 table: "directory_objects");
+
+            migrationBuilder.DropColumn(
+                name: "extends_key",
+                table: "resources");
+
+            migrationBuilder.DropColumn(
+                name: "client_request_id",
+                table: "operations");
+
+            migrationBuilder.DropColumn(
+                name: "principal_type",
+                table: "operations");
+
+            migrationBuilder.DropColumn(
+                name: "paused",
+                table: "meter_spans");
+
+            migrationBuilder.DropColumn(
+                name: "error_code",
+                table: "activities");
+
+            migrationBuilder.DropColumn(
+                name: "http_status",
+                table: "activities");
 
             migrationBuilder.DropColumn(
                 name: "description",
@@ -304,6 +425,16 @@ namespace ControlPlane.Persistence.Migrations
                 newName: "ix_service_principals_app_id");
 
             migrationBuilder.AlterColumn<string>(
+                name: "unique_key",
+                table: "resources",
+                type: "text",
+                nullable: true,
+                oldClrType: typeof(string),
+                oldType: "text",
+                oldNullable: true,
+                oldCollation: "C");
+
+            migrationBuilder.AlterColumn<string>(
                 name: "app_id",
                 table: "service_principals",
                 type: "text",
@@ -317,6 +448,19 @@ namespace ControlPlane.Persistence.Migrations
                 name: "pk_service_principals",
                 table: "service_principals",
                 column: "object_id");
+
+            migrationBuilder.CreateTable(
+                name: "role_assignments",
+                columns: table => new
+                {
+                    principal_id = table.Column<string>(type: "text", nullable: false),
+                    scope = table.Column<string>(type: "text", nullable: false),
+                    role = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_role_assignments", x => new { x.principal_id, x.scope, x.role });
+                });
         }
     }
 }
