@@ -59,11 +59,13 @@ internal sealed class DeploymentWrites(ResourceWrites writes, ResourceLookup loo
     }
 
     /// <summary>A nested deployment, whose body has been evaluated.</summary>
-    public Task<Written> PutNestedAsync(WriteRequest request, PlannedResource nested, TemplateObject body, DeploymentPlan around, CancellationToken cancel)
+    public async Task<Written> PutNestedAsync(WriteRequest request, PlannedResource nested, TemplateObject body, DeploymentPlan around, CancellationToken cancel)
     {
-        var faults = new TemplateFaults();
-        var content = Planner.NestedContent(nested, body, around.Content, around.Resources, faults);
-        return PutAsync(request, Planner.Plan(content, NewGuid), body["tags"] as TemplateObject ?? TemplateObject.Empty, cancel);
+        var content = Planner.NestedContent(nested, body, around.Content, around.Resources, new());
+        // It may go to another group than the deployment around it.
+        if (request.Id.GroupId is { } group && await source.FindResourceAsync(group.Key, cancel) is { } place)
+            content = content with { Context = content.Context with { Location = place.Location, GroupTags = TemplateValue.Parse(place.Tags) as TemplateObject ?? TemplateObject.Empty } };
+        return await PutAsync(request, Planner.Plan(content, NewGuid), body["tags"] as TemplateObject ?? TemplateObject.Empty, cancel);
     }
 
     /// <summary>Equal for templates that say the same: names sorted, white space and comments gone. 64 bits in decimal, as Azure shows it, but of SHA-256.</summary>
