@@ -21,13 +21,16 @@ internal sealed record DeploymentContent
     /// <summary>How many resources it may deploy in all, nested ones included.</summary>
     public int Allowance { get; init; } = TemplateLimits.TreeResources;
 
+    /// <summary>The groups that the token of the principal named, who is in them for as long as this deployment runs.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
+
     public string ToJson()
     {
         var rounds = new List<object?>();
         for (var round = Rounds; round is not null; round = round.Outer)
             rounds.Insert(0, TemplateValue.Object(("name", round.Name), ("index", (long)round.Index)));
         return TemplateValue.ToJson(TemplateValue.Object(
-            ("template", Template), ("parameters", Parameters), ("rounds", new TemplateArray(rounds)), ("depth", (long)Depth), ("allowance", (long)Allowance),
+            ("template", Template), ("parameters", Parameters), ("rounds", new TemplateArray(rounds)), ("groups", TemplateValue.Array(Groups)), ("depth", (long)Depth), ("allowance", (long)Allowance),
             ("name", Context.Name), ("subscription", Context.Subscription), ("tenant", Context.Tenant), ("resourceGroup", Context.ResourceGroup), ("location", Context.Location),
             ("groupTags", Context.GroupTags), ("mode", Context.Mode), ("now", Context.Now.ToString("O", CultureInfo.InvariantCulture))));
     }
@@ -44,6 +47,7 @@ internal sealed record DeploymentContent
             Template = template,
             Parameters = (TemplateObject)stored["parameters"]!,
             Rounds = rounds,
+            Groups = [.. ((TemplateArray)stored["groups"]!).Items.OfType<string>()],
             Depth = (int)(long)stored["depth"]!,
             Allowance = (int)(long)stored["allowance"]!,
             Context = new()

@@ -52,7 +52,16 @@ internal sealed record PlannedResource
 
     /// <summary>The body of its PUT, now that other resources can be looked at. Faults are about this resource alone.</summary>
     public TemplateObject Evaluate(Func<string, bool, object?> reference, TemplateFaults faults) =>
-        Evaluator.Expand(Written, Scope with { Reference = reference }, Path, faults) as TemplateObject ?? TemplateObject.Empty;
+        Bounded(Evaluator.Expand(Written, Scope with { Reference = reference }, Path, faults), Path, faults);
+
+    /// <summary>No deeper than what the front door takes from others.</summary>
+    public static TemplateObject Bounded(object? body, string path, TemplateFaults faults)
+    {
+        if (TemplateValue.Depth(body) <= TemplateLimits.BodyDepth)
+            return body as TemplateObject ?? TemplateObject.Empty;
+        faults.Add(path, $"is nested more than {TemplateLimits.BodyDepth} levels deep", TemplateFault.TooBig);
+        return TemplateObject.Empty;
+    }
 }
 
 /// <summary>What a template comes to with its parameters: resources in an order that respects every dependency.</summary>

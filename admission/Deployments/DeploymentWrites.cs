@@ -14,7 +14,7 @@ namespace ControlPlane.Admission.Deployments;
 /// <summary>Makes a plan of what is asked for, and stores a plan as a deployment, for the front door and for deployments that hold deployments.</summary>
 internal sealed class DeploymentWrites(ResourceWrites writes, ResourceLookup lookup, NpgsqlDataSource source, IConfiguration configuration, TimeProvider time)
 {
-    public async Task<DeploymentPlan> PlanAsync(ResourceId id, DeploymentRequest request, CancellationToken cancel)
+    public async Task<DeploymentPlan> PlanAsync(ResourceId id, DeploymentRequest request, IReadOnlyList<string> groups, CancellationToken cancel)
     {
         var place = await source.FindResourceAsync((id.GroupId ?? ResourceId.OfSubscription(id.Subscription)).Key, cancel) ?? throw await lookup.MissingAsync(id, cancel);
         if (id.ResourceGroup is null && request.Location is null)
@@ -26,6 +26,7 @@ internal sealed class DeploymentWrites(ResourceWrites writes, ResourceLookup loo
             {
                 Template = request.Template,
                 Parameters = request.Parameters,
+                Groups = groups,
                 Context = new()
                 {
                     Name = id.Name,
@@ -59,11 +60,13 @@ internal sealed class DeploymentWrites(ResourceWrites writes, ResourceLookup loo
     }
 
     /// <summary>A nested deployment, whose body has been evaluated.</summary>
-    public Task<Written> PutNestedAsync(WriteRequest request, PlannedResource nested, TemplateObject body, DeploymentPlan around, CancellationToken cancel)
+    public async Task<Written> PutNestedAsync(WriteRequest request, PlannedResource nested, TemplateObject body, DeploymentPlan around, CancellationToken cancel)
     {
-        var faults = new TemplateFaults();
-        var content = Planner.NestedContent(nested, body, around.Content, around.Resources, faults);
-        return PutAsync(request, Planner.Plan(content, NewGuid), body["tags"] as TemplateObject ?? TemplateObject.Empty, cancel);
+        var content = Planner.NestedContent(nested, body, around.Content, around.Resources, new());
+        // It may go to another group than the deployment around it.
+        if (request.Id.GroupId is { } group && await source.FindResourceAsync(group.Key, cancel) is { } place)
+            content = content with { Context = content.Context with { Location = place.Location, GroupTags = TemplateValue.Parse(place.Tags) as TemplateObject ?? TemplateObject.Empty } };
+        return await PutAsync(request, Planner.Plan(content, NewGuid), body["tags"] as TemplateObject ?? TemplateObject.Empty, cancel);
     }
 
     /// <summary>Equal for templates that say the same: names sorted, white space and comments gone. 64 bits in decimal, as Azure shows it, but of SHA-256.</summary>
@@ -87,6 +90,7 @@ internal static class Surplus
         if (plan.Content.Context.ResourceGroup is not { } group)
             return [];
         var kept = plan.DeployedAtAnyDepth.Select(one => one.Id.Key).ToHashSet(StringComparer.Ordinal);
+        await source.KeepNestedAsync(kept, [.. plan.Deployed.Where(one => one.Template is not null).Select(one => one.Id.Key)], cancel);
         string[] tracked = [.. ResourceTypes.All.Where(type => type.IsTracked && type.Type != ResourceType.ResourceGroup).Select(type => type.Type.ToString())];
         var surplus = new List<ResourceRow>();
         var page = new ResourcePage { Within = ResourceId.Group(plan.Content.Context.Subscription, group), Types = tracked, Size = 500 };
@@ -97,6 +101,17 @@ internal static class Surplus
             if (rows.Count < page.Size)
                 return surplus;
             page = page with { After = rows[^1].Key };
+        }
+    }
+
+    /// <summary>What nested deployments have written is known for certain from themselves alone.</summary>
+    private static async Task KeepNestedAsync(this NpgsqlDataSource source, HashSet<string> kept, IReadOnlyList<string> deployments, CancellationToken cancel)
+    {
+        while (deployments.Count > 0)
+        {
+            var written = (await source.FindResourcesAsync(deployments, cancel)).SelectMany(row => row.ReadStatus<DeploymentStatus>().OutputResources ?? [])
+                .Select(resource => ResourceId.Parse(resource.Id)).Where(id => kept.Add(id.Key)).ToList();
+            deployments = [.. written.Where(id => id.Type == Deployment.Type).Select(id => id.Key)];
         }
     }
 }

@@ -24,6 +24,8 @@ internal static class NestedDeployment
             return null;
         }
 
+        if (properties["mode"] is string mode && !mode.Equals("Incremental", StringComparison.OrdinalIgnoreCase))
+            faults.Add($"{path}.properties.mode", "must be Incremental: only the outermost deployment may delete what it does not have");
         if (properties["template"] is not TemplateObject template)
         {
             faults.Add($"{path}.properties.template", "is required: the template to deploy, as an object");

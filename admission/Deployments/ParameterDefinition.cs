@@ -41,6 +41,8 @@ internal sealed record ParameterDefinition(string Name, string Type, TemplateObj
     {
         if (value is null && IsNullable)
             yield break;
+        if (TemplateValue.Depth(value) > TemplateLimits.ValueDepth)
+            yield return $"is nested more than {TemplateLimits.ValueDepth} levels deep";
         if (!IsOfType(Type, value))
         {
             yield return $"must be of type {Type}, not {TemplateValue.Kind(value)}";

@@ -119,6 +119,7 @@ internal static class Planner
                 Mode = properties["mode"] as string ?? "Incremental",
             },
             Rounds = NestedDeployment.IsInner(properties) ? null : resource.Scope.Copy,
+            Groups = around.Groups,
             Depth = around.Depth + 1,
             Allowance = Math.Max(1, (around.Allowance - all.Count) / Math.Max(1, all.Count(one => one.Template is not null))),
         };

@@ -64,7 +64,7 @@ internal sealed class ResourcePlanner(Template template, DeploymentContent conte
         var nested = NestedDeployment.Is(type) ? NestedDeployment.TemplateOf(body, template, path, faults) : null;
         var payload = NestedDeployment.WithoutOwnScope(body).Without(Around);
         var deferred = new List<Expression>();
-        var preview = !enabled ? TemplateObject.Empty : Evaluator.Expand(payload, scope, path, faults, expression => Keep(expression, deferred)) as TemplateObject ?? TemplateObject.Empty;
+        var preview = !enabled ? TemplateObject.Empty : PlannedResource.Bounded(Evaluator.Expand(payload, scope, path, faults, expression => Keep(expression, deferred)), path, faults);
         if (id is null || faults.All.Count > before)
             return;
         var resource = new PlannedResource

@@ -5,6 +5,12 @@ internal static class TemplateLimits
 {
     public const int DocumentBytes = 4 * 1024 * 1024;
     public const int DocumentDepth = 64;
+
+    /// <summary>Of the value of an expression or parameter, so that it can stand inside of what is stored and shown.</summary>
+    public const int ValueDepth = 40;
+
+    /// <summary>Of a resource with everything evaluated: what the strict reader of the front door takes.</summary>
+    public const int BodyDepth = 56;
     public const int DocumentNodes = 500_000;
     public const int Parameters = 256;
     public const int Variables = 256;
@@ -47,8 +53,8 @@ internal sealed class TemplateBudget
         Reserve(TemplateValue.Size(value));
         if (value is string text && text.Contains('\0', StringComparison.Ordinal))
             throw new TemplateException("a value holds U+0000, which cannot be stored");
-        return TemplateValue.Depth(value) <= TemplateLimits.DocumentDepth ? value
-            : throw new TemplateException(TemplateFault.TooBig, $"a value is nested more than {TemplateLimits.DocumentDepth} levels deep");
+        return TemplateValue.Depth(value) <= TemplateLimits.ValueDepth ? value
+            : throw new TemplateException(TemplateFault.TooBig, $"a value is nested more than {TemplateLimits.ValueDepth} levels deep");
     }
 
     /// <summary>Refuses a size before the memory for it is asked for.</summary>

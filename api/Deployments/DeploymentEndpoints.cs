@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using ControlPlane.Admission.Deployments;
 using ControlPlane.Api.Arm;
+using ControlPlane.Api.Identity;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Deployments;
 using ControlPlane.Persistence;
@@ -115,7 +116,7 @@ internal sealed class DeploymentEndpoints(DeploymentWrites deployments, Prefligh
         if (Type.WrongName(id.Name) is { } wrong)
             throw ArmErrors.InvalidName(id.Name, wrong);
         var request = await DeploymentBody.ReadAsync(http.Request, http.RequestAborted);
-        return (id, request, await deployments.PlanAsync(id, request, http.RequestAborted));
+        return (id, request, await deployments.PlanAsync(id, request, http.Principal().Groups, http.RequestAborted));
     }
 
     private async Task<ResourceId> ExistingAsync(HttpContext http)

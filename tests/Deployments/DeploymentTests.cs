@@ -1,254 +1,234 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
+using ControlPlane.Tests.Engine;
 using ControlPlane.Tests.Fixtures;
 using Xunit;
 
 namespace ControlPlane.Tests.Deployments;
 
-/// <summary>Deployments through the front door, carried out by a worker.</summary>
+/// <summary>Deployments from the request to their outputs.</summary>
 public sealed class DeploymentTests(ControlPlaneFixture plane) : IClassFixture<ControlPlaneFixture>
 {
-    private ArmHttp Arm => plane.Arm;
-
-    [Fact]
-    public async Task A_template_becomes_resources_and_outputs()
-    {
-        var group = await Arm.NewGroupAsync();
-        var body = DeploymentWorld.Body($$"""
-            {
-                "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#", "contentVersion": "1.0.0.0",
-                "parameters": { "count": { "type": "int", "defaultValue": 2 }, "prefix": { "type": "string" } },
-                "variables": { "name": "[concat(parameters('prefix'), '-image')]" },
-                "resources": [
-                    {{DeploymentWorld.Image("[format('{0}-{1}', variables('name'), copyIndex())]", """, "copy": { "name": "images", "count": "[parameters('count')]" }""")}},
-                    {{DeploymentWorld.Image("never", """, "condition": false""")}},
-                    {{DeploymentWorld.Image("last", """, "dependsOn": ["images", "never"], "tags": { "first": "[reference(concat(variables('name'), '-0')).provisioningState]" }""")}},
-                    { "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "nested", "dependsOn": ["last"], "properties": {
-                        "mode": "Incremental", "expressionEvaluationOptions": { "scope": "inner" },
-                        "parameters": { "version": { "value": "[reference('last').version]" } },
-                        "template": { "parameters": { "version": { "type": "string" } }, "resources": [{{Templates.Lock("nested-lock")}}],
-                            "outputs": { "version": { "type": "string", "value": "[concat('v', parameters('version'))]" } } } } }
-                ],
-                "outputs": {
-                    "ids": { "type": "array", "copy": { "count": "[parameters('count')]", "input": "[resourceId('ControlPlane.BareMetal/osImages', format('{0}-{1}', variables('name'), copyIndex()))]" } },
-                    "signature": { "type": "string", "value": "[reference('last').signatureStatus]" },
-                    "nested": { "type": "string", "value": "[reference('nested').outputs.version.value]" },
-                    "absent": { "type": "string", "condition": false, "value": "x" }
-                }
-            }
-            """, """{ "prefix": { "value": "web" } }""");
-
-        var deployed = await Arm.DeployAsync(group, "main", body);
-
-        var properties = deployed.Json.GetProperty("properties");
-        Assert.Equal("Succeeded", deployed.ProvisioningState);
-        Assert.Equal("Unsigned", properties.GetProperty("outputs").GetProperty("signature").GetProperty("value").GetString());
-        Assert.Equal("v24.04", properties.GetProperty("outputs").GetProperty("nested").GetProperty("value").GetString());
-        Assert.Equal(2, properties.GetProperty("outputs").GetProperty("ids").GetProperty("value").GetArrayLength());
-        Assert.False(properties.GetProperty("outputs").TryGetProperty("absent", out _));
-        Assert.Equal("web", properties.GetProperty("parameters").GetProperty("prefix").GetProperty("value").GetString());
-        Assert.False(properties.TryGetProperty("template", out _));
-        Assert.False(properties.TryGetProperty("content", out _));
-        foreach (var name in (string[])["correlationId", "timestamp", "duration", "templateHash", "providers", "dependencies", "outputResources", "mode"])
-            Assert.True(properties.TryGetProperty(name, out _), $"{name} is missing: {deployed}");
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "web-image-1"))).Is(200);
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "never"))).Is(404);
-        Assert.Equal("Succeeded", (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "last"))).Is(200).Json.GetProperty("tags").GetProperty("first").GetString());
-        (await Arm.GetAsync($"{group}/providers/Microsoft.Authorization/locks/nested-lock?api-version=2020-05-01")).Is(200);
-
-        foreach (var operations in (string[])[$"{DeploymentWorld.Path(group, "main")}/operations", $"{group.Replace("resourceGroups", "resourcegroups", StringComparison.Ordinal)}/deployments/main/operations"])
+    private static readonly string Everything = $$"""
         {
-            var listed = (await Arm.GetAsync(operations)).Is(200).Json.GetProperty("value");
-            Assert.Equal(5, listed.GetArrayLength());
-            Assert.All(listed.EnumerateArray(), one => Assert.Equal("Succeeded", one.GetProperty("properties").GetProperty("provisioningState").GetString()));
-            (await Arm.GetAsync($"{operations}/{listed[0].GetProperty("operationId").GetString()}")).Is(200);
+          "$schema": "https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#",
+          "contentVersion": "1.2.0.0", // as people write them
+          "parameters": { "count": { "type": "int", "defaultValue": 3 }, "prefix": { "type": "string" }, "extra": { "type": "bool", "defaultValue": false } },
+          "variables": { "base": "[toLower(parameters('prefix'))]" },
+          "resources": [
+            {{DeploymentWorld.ImageResource("[format('{0}-{1}', variables('base'), copyIndex())]", around: """, "copy": { "name": "images", "count": "[parameters('count')]" }, "tags": { "team": "[resourceGroup().tags.team]" }""")}},
+            {{DeploymentWorld.ImageResource("extra", around: """, "condition": "[parameters('extra')]" """)}},
+            {{DeploymentWorld.ImageResource("last", """, "knownCves": "[createArray(format('CVE-2026-{0}', reference(resourceId('ControlPlane.BareMetal/osImages', 'web-0')).sizeBytes))]" """, """, "dependsOn": ["images", "extra"] """)}},
+          ],
+          "outputs": {
+            "names": { "type": "array", "copy": { "count": "[parameters('count')]", "input": "[concat(variables('base'), copyIndex())]" } },
+            "state": { "type": "string", "value": "[reference('last').provisioningState]" },
+            "full": { "type": "object", "value": "[reference('last', '2026-06-01', 'Full').tags]" }
+          }
         }
+        """;
 
-        var exported = (await Arm.PostAsync($"{DeploymentWorld.Path(group, "main")}/exportTemplate")).Is(200).Json.GetProperty("template");
-        Assert.Equal("1.0.0.0", exported.GetProperty("contentVersion").GetString());
-        (await Arm.DeleteAsync($"{group}/providers/Microsoft.Authorization/locks/nested-lock?api-version=2020-05-01")).Is(200);
-        var removed = (await Arm.DeleteAsync(DeploymentWorld.Path(group, "main"))).Is(202);
-        Assert.Equal("Succeeded", (await Arm.FinishAsync(removed)).OperationStatus);
-        Assert.Equal(404, (await Arm.HeadAsync(DeploymentWorld.Path(group, "main"))).Status);
+    [Fact]
+    public async Task A_template_is_deployed_in_order_and_its_outputs_are_evaluated()
+    {
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+
+        var properties = (await world.DeployAsync(Everything, """{ "prefix": { "value": "WEB" } }""")).Json.GetProperty("properties");
+
+        Assert.Equal("Succeeded", properties.GetProperty("provisioningState").GetString());
+        Assert.Equal("""["web0","web1","web2"]""", properties.GetProperty("outputs").GetProperty("names").GetProperty("value").GetRawText());
+        Assert.Equal("Succeeded", properties.GetProperty("outputs").GetProperty("state").GetProperty("value").GetString());
+        Assert.Equal("WEB", properties.GetProperty("parameters").GetProperty("prefix").GetProperty("value").GetString());
+        Assert.Equal(4, properties.GetProperty("outputResources").GetArrayLength());
+        Assert.False(properties.TryGetProperty("template", out _));
+        Assert.StartsWith("PT", properties.GetProperty("duration").GetString(), StringComparison.Ordinal);
+        var last = (await plane.Arm.GetAsync(world.Image("last"))).Is(200).Json;
+        Assert.Equal("CVE-2026-1024", last.GetProperty("properties").GetProperty("knownCves")[0].GetString());
+        Assert.Equal("blue", (await plane.Arm.GetAsync(world.Image("web-0"))).Is(200).Json.GetProperty("tags").GetProperty("team").GetString());
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Image("extra"))).Status);
+        var operations = await world.OperationsAsync();
+        Assert.Equal(5, operations.Count);
+        Assert.All(operations, operation => Assert.Equal("Succeeded", operation.GetProperty("provisioningState").GetString()));
+        Assert.Equal("1.2.0.0", (await plane.Arm.PostAsync(world.Path() + "/exportTemplate")).Is(200).Json.GetProperty("template").GetProperty("contentVersion").GetString());
+        Assert.Equal(204, (await plane.Arm.HeadAsync(world.Path())).Status);
+        Assert.Single((await plane.Arm.GetAsync(world.Path()[..^"/main".Length] + "/")).Is(200).Json.GetProperty("value").EnumerateArray());
     }
 
     [Fact]
-    public async Task The_body_that_az_sends_is_no_JSON_and_is_read_all_the_same()
+    public async Task Deploying_the_same_again_changes_nothing_and_what_if_says_so_beforehand()
     {
-        var group = await Arm.NewGroupAsync();
-        var body = $$"""
-            {"properties": {"parameters": {}, "mode": "Incremental", template:{
-                // a comment
-                "resources": [{{Templates.Lock("from-az")}},], /* and another */
-                "outputs": { "text": { "type": "string", "value": "[concat('a',
-                    'b')]" } },
-            }}}
-            """;
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        var template = $$"""{ "resources": [{{DeploymentWorld.ImageResource("one")}}, {{DeploymentWorld.ImageResource("two")}}] }""";
 
-        Assert.Equal(200, (await Arm.SendAsync(HttpMethod.Post, $"{DeploymentWorld.Path(group, "az")}/validate", ArmHttp.Text(body))).Status);
-        var accepted = (await Arm.SendAsync(HttpMethod.Put, DeploymentWorld.Path(group, "az"), ArmHttp.Text(body))).Is(201);
-        Assert.Equal("Succeeded", (await Arm.FinishAsync(accepted)).OperationStatus);
-        Assert.Equal("ab", (await Arm.GetAsync(DeploymentWorld.Path(group, "az"))).Json.GetProperty("properties").GetProperty("outputs").GetProperty("text").GetProperty("value").GetString());
+        Assert.Equal(["Create one", "Create two"], await world.ChangesAsync(template));
+        await world.DeployAsync(template);
+        Assert.Equal(["NoChange one", "NoChange two"], await world.ChangesAsync(template));
+        Assert.Equal(["Ignore two", "Modify one"], await world.ChangesAsync($$"""{ "resources": [{{DeploymentWorld.ImageResource("one", """, "knownCves": ["CVE-2026-12345"]""")}}] }"""));
+        Assert.Equal(["Delete two", "NoChange one"], await world.ChangesAsync($$"""{ "resources": [{{DeploymentWorld.ImageResource("one")}}] }""", mode: "Complete"));
+        await world.DeployAsync(template);
     }
 
     [Fact]
-    public async Task The_same_may_be_written_as_YAML()
+    public async Task The_same_template_may_be_YAML()
     {
-        var group = await Arm.NewGroupAsync();
-        const string Yaml = """
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        var answer = await plane.Arm.SendAsync(HttpMethod.Put, world.Path(), ArmHttp.Text($"""
             properties:
               mode: Incremental
               template:
                 resources:
-                  - &lock { type: Microsoft.Authorization/locks, apiVersion: "2020-05-01", name: from-yaml, properties: { level: CanNotDelete } }
+                  - type: ControlPlane.BareMetal/osImages
+                    apiVersion: '2026-06-01'
+                    name: yaml
+                    location: westeurope
+                    properties: {"{"} version: '24.04', url: 'https://images.example/a.raw', sha256: '{new string('b', 64)}', sizeBytes: 7 {"}"}
                 outputs:
-                  id: { type: string, value: "[resourceId('Microsoft.Authorization/locks', 'from-yaml')]" }
-            """;
+                  id: {"{"} type: string, value: "[resourceId('ControlPlane.BareMetal/osImages', 'yaml')]" {"}"}
+            """, "application/yaml"));
 
-        var accepted = (await Arm.SendAsync(HttpMethod.Put, DeploymentWorld.Path(group, "yaml"), ArmHttp.Text(Yaml, "application/yaml"))).Is(201);
-
-        Assert.Equal("Succeeded", (await Arm.FinishAsync(accepted)).OperationStatus);
-        (await Arm.GetAsync($"{group}/providers/Microsoft.Authorization/locks/from-yaml?api-version=2020-05-01")).Is(200);
+        Assert.Equal("Succeeded", (await plane.Arm.FinishAsync(answer.Is(201))).OperationStatus);
+        Assert.Equal(200, (await plane.Arm.GetAsync(world.Image("yaml"))).Status);
     }
 
     [Fact]
-    public async Task A_subscription_takes_deployments_that_make_groups()
+    public async Task A_nested_deployment_hands_its_outputs_to_the_one_around_it()
     {
-        var name = $"s-{Guid.NewGuid():N}";
-        var body = DeploymentWorld.Body($$"""
-            { "resources": [
-                { "type": "Microsoft.Resources/resourceGroups", "apiVersion": "2021-04-01", "name": "{{name}}", "location": "[deployment().location]" },
-                { "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "inside", "resourceGroup": "{{name}}", "dependsOn": ["{{name}}"],
-                  "properties": { "mode": "Incremental", "template": { "resources": [{{Templates.Lock("inside")}}] } } }] }
-            """, more: """ "location": "westeurope", """);
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        var inner = $$"""{ "parameters": { "name": { "type": "string" } }, "resources": [{{DeploymentWorld.ImageResource("[parameters('name')]")}}], "outputs": { "id": { "type": "string", "value": "[resourceId('ControlPlane.BareMetal/osImages', parameters('name'))]" } } }""";
 
-        (await Arm.PutAsync(DeploymentWorld.Path(ArmHttp.SubscriptionPath, name), DeploymentWorld.Body("""{ "resources": [] }"""))).Is(400, "LocationRequired");
-        await Arm.DeployAsync(ArmHttp.SubscriptionPath, name, body);
-
-        (await Arm.GetAsync($"{ArmHttp.SubscriptionPath}/resourceGroups/{name}/providers/Microsoft.Authorization/locks/inside?api-version=2020-05-01")).Is(200);
-    }
-
-    [Fact]
-    public async Task When_a_resource_fails_the_deployment_says_which_and_why_and_starts_nothing_more()
-    {
-        var group = await Arm.NewGroupAsync();
-        var body = DeploymentWorld.Body($$"""
-            { "resources": [{{DeploymentWorld.Image("bad", properties: $", \"signature\": \"{Convert.ToBase64String(new byte[64])}\"")}}, {{DeploymentWorld.Image("after", """, "dependsOn": ["bad"]""")}}] }
+        var deployed = await world.DeployAsync($$"""
+            { "variables": { "name": "deep" }, "resources": [
+                { "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "child", "properties": { "mode": "Incremental", "expressionEvaluationOptions": { "scope": "inner" },
+                    "parameters": { "name": { "value": "[variables('name')]" } }, "template": {{inner}} } },
+                { "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "outer", "dependsOn": ["child"], "properties": { "mode": "Incremental",
+                    "template": { "resources": [{{DeploymentWorld.ImageResource("[concat(variables('name'), '2')]")}}] } } }],
+              "outputs": { "id": { "type": "string", "value": "[reference('child').outputs.id.value]" } } }
             """);
 
-        var failed = await Arm.DeployAsync(group, "failing", body, "Failed");
+        Assert.Equal(world.Image("deep"), deployed.Json.GetProperty("properties").GetProperty("outputs").GetProperty("id").GetProperty("value").GetString());
+        Assert.Equal(200, (await plane.Arm.GetAsync(world.Image("deep2"))).Status);
+        Assert.Equal("Succeeded", (await plane.Arm.GetAsync(world.Path("child"))).Is(200).ProvisioningState);
+    }
+
+    [Fact]
+    public async Task A_deployment_to_a_subscription_makes_a_group_and_what_is_in_it()
+    {
+        var (name, group) = ($"sub-{Guid.NewGuid():N}", $"rg-{Guid.NewGuid():N}");
+        var path = $"{ArmHttp.SubscriptionPath}/providers/Microsoft.Resources/deployments/{name}";
+        var template = JsonNode.Parse($$"""
+            { "resources": [
+                { "type": "Microsoft.Resources/resourceGroups", "apiVersion": "2021-04-01", "name": "{{group}}", "location": "[deployment().location]" },
+                { "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "inside", "resourceGroup": "{{group}}", "dependsOn": ["{{group}}"], "properties": { "mode": "Incremental",
+                    "expressionEvaluationOptions": { "scope": "inner" }, "template": { "resources": [{{DeploymentWorld.ImageResource("image")}}] } } }] }
+            """);
+        var body = new JsonObject { ["location"] = "westeurope", ["properties"] = new JsonObject { ["mode"] = "Incremental", ["template"] = template } };
+
+        Assert.Equal("LocationRequired", (await plane.Arm.PutAsync(path, new JsonObject { ["properties"] = body["properties"]!.DeepClone() })).Json.GetProperty("error").GetProperty("details")[0].GetProperty("code").GetString());
+        var accepted = (await plane.Arm.PutAsync(path, body)).Is(201);
+        var ended = await plane.Arm.FinishAsync(accepted);
+
+        Assert.True(ended.OperationStatus == "Succeeded", ended.ToString());
+        Assert.Equal("westeurope", (await plane.Arm.GetAsync($"{ArmHttp.SubscriptionPath}/resourceGroups/{group}/providers/ControlPlane.BareMetal/osImages/image")).Is(200).Json.GetProperty("location").GetString());
+        Assert.NotEmpty((await plane.Arm.GetAsync($"{path}/operations")).Is(200).Json.GetProperty("value").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task One_that_fails_fails_the_deployment_with_its_error_and_what_waits_for_it_is_not_started()
+    {
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+
+        var failed = await world.DeployAsync($$"""
+            { "resources": [{{DeploymentWorld.ImageResource("good")}}, {{DeploymentWorld.ImageResource("bad", """, "signature": "bm8=" """)}}, {{DeploymentWorld.ImageResource("after", around: """, "dependsOn": ["bad"] """)}}] }
+            """, expect: "Failed");
 
         var error = failed.Json.GetProperty("properties").GetProperty("error");
         Assert.Equal("DeploymentFailed", error.GetProperty("code").GetString());
         Assert.Equal("ImageSignatureInvalid", error.GetProperty("details")[0].GetProperty("code").GetString());
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "after"))).Is(404);
-        var operations = (await Arm.GetAsync($"{DeploymentWorld.Path(group, "failing")}/operations")).Is(200).Json.GetProperty("value");
-        Assert.Equal("Failed", Assert.Single(operations.EnumerateArray()).GetProperty("properties").GetProperty("provisioningState").GetString());
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Image("after"))).Status);
+        Assert.Equal(200, (await plane.Arm.GetAsync(world.Image("good"))).Status);
     }
 
     [Fact]
-    public async Task What_would_certainly_be_refused_is_refused_before_anything_is_written()
+    public async Task What_is_wrong_with_a_template_is_refused_before_anything_is_stored()
     {
-        var group = await Arm.NewGroupAsync();
-        var path = DeploymentWorld.Path(group, "refused");
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        var cycle = $$"""{ "resources": [{{DeploymentWorld.ImageResource("a", around: """, "dependsOn": ["b"] """)}}, {{DeploymentWorld.ImageResource("b", around: """, "dependsOn": ["a"] """)}}] }""";
 
-        (await Arm.PutAsync(path, DeploymentWorld.Body($$"""{ "resources": [{{Templates.Lock("a", """, "dependsOn": ["b"]""")}}, {{Templates.Lock("b", """, "dependsOn": ["a"]""")}}] }"""))).Is(400, "InvalidTemplate");
-        (await Arm.PutAsync(path, DeploymentWorld.Body($$"""{ "resources": [{{DeploymentWorld.Image("x", properties: ", \"colour\": 1")}}] }"""))).Is(400, "InvalidTemplateDeployment");
-        (await Arm.PutAsync(path, DeploymentWorld.Body("""{ "resources": [{ "type": "No.Such/things", "apiVersion": "2020-01-01", "name": "x" }] }"""))).Is(400, "InvalidTemplateDeployment");
-        (await Arm.PostAsync($"{path}/validate", DeploymentWorld.Body("""{ "resources": [{ "type": "A.B/c", "apiVersion": "1", "name": "[concta('x')]" }] }"""))).Is(400, "InvalidTemplate");
-        (await Arm.PutAsync(path, JsonNode.Parse("""{ "properties": { "mode": "Incremental", "templateLink": { "uri": "https://example.org/t.json" }, "template": { "resources": [] } } }""")!)).Is(400, "DeploymentFeatureNotSupported");
-        (await Arm.GetAsync(path)).Is(404);
-    }
-
-    [Fact]
-    public async Task A_deployment_can_do_no_more_than_who_deploys()
-    {
-        var group = await Arm.NewGroupAsync();
-        var (arm, principal) = await plane.NewPrincipalAsync();
-        // Contributors write everything but roles and locks.
-        await plane.AssignAsync(principal, "b24988ac-6180-42a0-ab88-20f7382dd24c", group);
-
-        await arm.DeployAsync(group, "may", DeploymentWorld.Body($$"""{ "resources": [{{DeploymentWorld.Image("mine")}}] }"""));
-        (await arm.PutAsync(DeploymentWorld.Path(group, "may-not"), DeploymentWorld.Body($$"""{ "resources": [{{Templates.Lock("forbidden")}}] }"""))).Is(403, "AuthorizationFailed");
-        Assert.Equal(principal, (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "mine"))).Json.GetProperty("systemData").GetProperty("createdBy").GetString());
+        Assert.Contains("circular dependency", (await world.PutAsync(cycle)).Is(400, "InvalidTemplate").Text, StringComparison.Ordinal);
+        Assert.Contains("names 'ghost'", (await world.PutAsync($$"""{ "resources": [{{DeploymentWorld.ImageResource("a", around: """, "dependsOn": ["ghost"] """)}}] }""")).Is(400, "InvalidTemplate").Text, StringComparison.Ordinal);
+        var refused = (await world.SendAsync(HttpMethod.Post, """{ "resources": [{ "type": "Nobody.Here/things", "apiVersion": "2026-06-01", "name": "x" }, { "type": "ControlPlane.BareMetal/osImages", "apiVersion": "1999-01-01", "name": "y" }, { "type": "ControlPlane.BareMetal/osImages", "apiVersion": "2026-06-01", "name": "z", "location": "westeurope", "properties": { "sizeBytes": "big" } }] }""", verb: "/validate")).Is(400, "InvalidTemplateDeployment");
+        Assert.Equal(["InvalidResourceType", "NoRegisteredProviderFound", "MultipleErrorsOccurred"], refused.Json.GetProperty("error").GetProperty("details").EnumerateArray().Select(detail => detail.GetProperty("code").GetString()!));
+        Assert.Contains("line 1", (await world.PutAsync("""{ "resources": [ }""")).Is(400, "InvalidTemplate").Text, StringComparison.Ordinal);
+        (await world.SendAsync(HttpMethod.Post, """{ "resources": [] }""", verb: "/validate")).Is(200);
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Path())).Status);
     }
 
     [Fact]
     public async Task A_canceled_deployment_starts_nothing_more()
     {
-        var group = await Arm.NewGroupAsync();
-        var path = DeploymentWorld.Path(group, "canceled");
-        var accepted = (await Arm.PutAsync(path, DeploymentWorld.Body($$"""
-            { "resources": [{{DeploymentWorld.Image("[format('i{0}', copyIndex())]", """, "copy": { "name": "all", "count": 200, "mode": "Serial", "batchSize": 1 }""")}}] }
-            """))).Is(201);
-        await Eventually.Async(async () => (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "i1"))).Status == 200, "the second image is written");
+        await using var cluster = await ScriptedCluster.StartAsync();
+        var script = cluster.Add().Hold();
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        var accepted = await world.PutAsync($$"""
+            { "parameters": { "token": { "type": "secureString" }, "ca": { "type": "string" }, "server": { "type": "string" } }, "resources": [
+                { "type": "Microsoft.Kubernetes/connectedClusters", "apiVersion": "2026-06-01", "name": "held", "location": "westeurope",
+                  "properties": { "apiServer": "[parameters('server')]", "caCertificate": "[parameters('ca')]", "credentials": { "token": "[parameters('token')]" } } },
+                {{DeploymentWorld.ImageResource("after", around: """, "dependsOn": ["held"] """)}}] }
+            """, new JsonObject
+        {
+            ["token"] = new JsonObject { ["value"] = script.Token },
+            ["ca"] = new JsonObject { ["value"] = LoopbackCertificate.Pem },
+            ["server"] = new JsonObject { ["value"] = script.Resource["properties"]!["apiServer"]!.GetValue<string>() },
+        }.ToJsonString());
+        await Eventually.Async(() => script.Calls > 0, "the cluster is being connected");
+        (await plane.Arm.DeleteAsync(world.Path())).Is(409);
 
-        (await Arm.PostAsync($"{path}/cancel")).Is(204);
+        (await plane.Arm.PostAsync(world.Path() + "/cancel")).Is(204);
 
-        Assert.Equal("Canceled", (await Arm.FinishAsync(accepted)).OperationStatus);
-        Assert.Equal("Canceled", (await Arm.GetAsync(path)).ProvisioningState);
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "i199"))).Is(404);
-        (await Arm.PostAsync($"{path}/cancel")).Is(409);
+        Assert.Equal("Canceled", (await plane.Arm.FinishAsync(accepted)).OperationStatus);
+        (await plane.Arm.PostAsync(world.Path() + "/cancel")).Is(409);
+        script.Release();
+        await Eventually.Async(async () => (await plane.Arm.GetAsync($"{world.Group}/providers/Microsoft.Kubernetes/connectedClusters/held")).ProvisioningState == "Succeeded", "what was started goes on");
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Image("after"))).Status);
+        await plane.Arm.FinishAsync((await plane.Arm.DeleteAsync(world.Path())).Is(202));
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Path())).Status);
     }
 
     [Fact]
-    public async Task Mode_Complete_deletes_what_the_template_does_not_have()
+    public async Task Mode_Complete_deletes_what_the_template_does_not_have_unless_a_lock_holds_it()
     {
-        var group = await Arm.NewGroupAsync();
-        await Arm.DeployAsync(group, "first", DeploymentWorld.Body($$"""{ "resources": [{{DeploymentWorld.Image("keep")}}, {{DeploymentWorld.Image("drop")}}] }"""));
+        var world = await DeploymentWorld.InNewGroupAsync(plane.Arm);
+        await world.DeployAsync($$"""{ "resources": [{{DeploymentWorld.ImageResource("kept")}}, {{DeploymentWorld.ImageResource("gone")}}, {{DeploymentWorld.ImageResource("locked")}}] }""");
+        var lockPath = $"{world.Image("locked")}/providers/Microsoft.Authorization/locks/keep";
+        (await plane.Arm.PutAsync($"{lockPath}?api-version=2020-05-01", new JsonObject { ["properties"] = new JsonObject { ["level"] = "CanNotDelete" } })).Is(201);
+        var template = $$"""{ "resources": [{{DeploymentWorld.ImageResource("kept")}}] }""";
 
-        await Arm.DeployAsync(group, "second", DeploymentWorld.Body($$"""{ "resources": [{{DeploymentWorld.Image("keep")}}, {{DeploymentWorld.Image("new")}}] }""", mode: "Complete"));
+        var failed = await world.DeployAsync(template, mode: "Complete", expect: "Failed");
 
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "keep"))).Is(200);
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "new"))).Is(200);
-        (await Arm.GetAsync(DeploymentWorld.ImagePath(group, "drop"))).Is(404);
-        var operations = (await Arm.GetAsync($"{DeploymentWorld.Path(group, "second")}/operations")).Json.GetProperty("value");
-        Assert.Contains(operations.EnumerateArray(), one => one.GetProperty("properties").GetProperty("provisioningOperation").GetString() == "Delete");
+        Assert.Equal("ScopeLocked", failed.Json.GetProperty("properties").GetProperty("error").GetProperty("details")[0].GetProperty("code").GetString());
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Image("gone"))).Status);
+        Assert.Equal(200, (await plane.Arm.GetAsync(world.Image("locked"))).Status);
+        await plane.Arm.DeleteAsync($"{lockPath}?api-version=2020-05-01");
+        await world.DeployAsync(template, mode: "Complete");
+        Assert.Equal(404, (await plane.Arm.GetAsync(world.Image("locked"))).Status);
+        Assert.Equal(200, (await plane.Arm.GetAsync(world.Image("kept"))).Status);
     }
 
     [Fact]
-    public async Task Secure_values_are_nowhere_in_clear()
+    public async Task A_deployment_may_do_what_its_principal_may()
     {
-        const string Secret = "hush-5f3a-hush";
-        var group = await Arm.NewGroupAsync();
-        var body = DeploymentWorld.Body($$"""
-            { "parameters": { "password": { "type": "secureString" }, "object": { "type": "secureObject" } },
-              "resources": [{ "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "nested", "properties": { "mode": "Incremental", "expressionEvaluationOptions": { "scope": "inner" },
-                "parameters": { "inner": { "value": "[parameters('password')]" } },
-                "template": { "parameters": { "inner": { "type": "secureString" } }, "resources": [{{Templates.Lock("l")}}], "outputs": { "o": { "type": "secureString", "value": "[parameters('inner')]" } } } } }],
-              "outputs": { "shown": { "type": "secureString", "value": "[parameters('password')]" }, "length": { "type": "int", "value": "[length(parameters('object').key)]" } } }
-            """, $$"""{ "password": { "value": "{{Secret}}" }, "object": { "value": { "key": "{{Secret}}" } } }""");
+        var (mine, others) = (await DeploymentWorld.InNewGroupAsync(plane.Arm), await DeploymentWorld.InNewGroupAsync(plane.Arm));
+        var (arm, principal) = await plane.NewPrincipalAsync();
+        using var signedIn = arm;
+        await plane.AssignAsync(principal, "b24988ac-6180-42a0-ab88-20f7382dd24c", mine.Group);
+        await Eventually.Async(async () => (await arm.GetAsync(mine.Group)).Status == 200, "the role holds");
+        var elsewhere = $$"""
+            { "resources": [{ "type": "Microsoft.Resources/deployments", "apiVersion": "2021-04-01", "name": "there", "resourceGroup": "{{others.Group.Split('/')[^1]}}",
+                "properties": { "mode": "Incremental", "template": { "resources": [{{DeploymentWorld.ImageResource("x")}}] } } }] }
+            """;
 
-        var whatIf = (await Arm.PostAsync($"{DeploymentWorld.Path(group, "secret")}/whatIf", body)).Is(200);
-        var deployed = await Arm.DeployAsync(group, "secret", body);
-
-        var properties = deployed.Json.GetProperty("properties");
-        Assert.Equal("SecureString", properties.GetProperty("parameters").GetProperty("password").GetProperty("type").GetString());
-        Assert.False(properties.GetProperty("outputs").GetProperty("shown").TryGetProperty("value", out _));
-        Assert.Equal(Secret.Length, properties.GetProperty("outputs").GetProperty("length").GetProperty("value").GetInt32());
-        var operations = await Arm.GetAsync($"{DeploymentWorld.Path(group, "secret")}/operations");
-        foreach (var answer in (ArmAnswer[])[whatIf, deployed, operations, await Arm.GetAsync(DeploymentWorld.Path(group, "nested"))])
-            Assert.DoesNotContain(Secret, answer.Text, StringComparison.Ordinal);
-        foreach (var table in (string[])["resources", "operations", "activities", "secrets", "deployment_operations"])
-            Assert.Equal(0L, await plane.Database.ScalarAsync($"select count(*) from {table} t where t::text like '%hush-5f3a%'"));
-        Assert.DoesNotContain(plane.Log.Errors, line => line.Contains(Secret, StringComparison.Ordinal));
-    }
-
-    [Fact]
-    public async Task Two_hundred_resources_are_compared_and_deployed_quickly()
-    {
-        var group = await Arm.NewGroupAsync();
-        var body = DeploymentWorld.Body($$"""{ "resources": [{{DeploymentWorld.Image("[format('i{0}', copyIndex())]", """, "copy": { "name": "all", "count": 200 }""")}}] }""");
-        var clock = System.Diagnostics.Stopwatch.StartNew();
-
-        await Arm.DeployAsync(group, "big", body);
-        var deployed = clock.Elapsed;
-        clock.Restart();
-        var changes = (await Arm.PostAsync($"{DeploymentWorld.Path(group, "big")}/whatIf", body)).Is(200).Json.GetProperty("properties").GetProperty("changes");
-        TestContext.Current.SendDiagnosticMessage($"200 resources: deployed in {deployed.TotalSeconds:0.0} s, compared in {clock.Elapsed.TotalSeconds:0.00} s");
-
-        Assert.Equal(200, changes.EnumerateArray().Count(change => change.GetProperty("changeType").GetString() == "NoChange"));
-        Assert.True(deployed < TimeSpan.FromSeconds(60), $"deployed in {deployed}");
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(10), $"compared in {clock.Elapsed}");
+        (await arm.SendAsync(HttpMethod.Put, mine.Path(), ArmHttp.Text($$"""{"properties": {"mode": "Incremental", template: {{elsewhere}} } }"""))).Is(403, "AuthorizationFailed");
+        var own = await arm.SendAsync(HttpMethod.Put, mine.Path(), ArmHttp.Text($$"""{"properties": {"mode": "Incremental", template: { "resources": [{{DeploymentWorld.ImageResource("x")}}] } } }"""));
+        Assert.Equal("Succeeded", (await arm.FinishAsync(own.Is(201))).OperationStatus);
+        Assert.Equal(principal, (await plane.Arm.GetAsync(mine.Image("x"))).Is(200).Json.GetProperty("systemData").GetProperty("createdBy").GetString());
     }
 }

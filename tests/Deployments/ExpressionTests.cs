@@ -95,7 +95,7 @@ public sealed class ExpressionTests
     public void Whatever_text_stands_between_brackets_the_evaluator_fails_with_its_own_error_only()
     {
         string[] pieces = ["concat(", "range(", "json(", "'", "''", ")", "(", "[", "]", ".", ",", "0", "-1", "9999999999", "createObject(", "map(", "lambda('x',", "lambdaVariables('x')", "'a'", "resourceId(", "'A.B/c'", " ", "padLeft(", "format(", "'{0:X'", "substring(", "base64ToString(", "dateTimeAdd(", "split(", "intersection(", "tryGet(", "sort(", "\0", "?"];
-        Gen.Select(Gen.OneOfConst(pieces).Array[1, 14], parts => $"[{string.Concat(parts)}]").Sample(expression =>
+        Gen.Select(Gen.OneOf(pieces).Array[1, 14], parts => $"[{string.Concat(parts)}]").Sample(expression =>
         {
             try
             {
@@ -113,7 +113,7 @@ public sealed class ExpressionTests
     [Fact]
     public void Union_and_merge_keep_their_laws()
     {
-        var objects = Gen.Dictionary(Gen.OneOfConst("a", "b", "c", "d"), Gen.Int[0, 9])[0, 4].Select(made => new TemplateObject([.. made.Select(one => KeyValuePair.Create(one.Key, (object?)(long)one.Value))]));
+        var objects = Gen.Select(Gen.OneOf("a", "b", "c", "d"), Gen.Int[0, 9]).Array[0, 4].Select(made => new TemplateObject([.. made.Select(one => KeyValuePair.Create(one.Item1, (object?)(long)one.Item2))]));
         Gen.Select(objects, objects).Sample((left, right) =>
         {
             var union = (TemplateObject)LenientJson.Read(Templates.Value($"[union(json('{TemplateValue.ToJson(left)}'), json('{TemplateValue.ToJson(right)}'))]"))!;

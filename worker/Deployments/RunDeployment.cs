@@ -22,6 +22,9 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
     private const int AtOnce = 8;
     private const int Wave = 64;
 
+    /// <summary>Somebody else may write the same resource at the same moment.</summary>
+    private const int Attempts = 5;
+
     public override IReadOnlyList<Step<Deployment, DeploymentStatus>> Steps => [Try(DeployResourcesAsync), Try(DeleteOthersAsync), Do(EvaluateOutputsAsync)];
 
     public override DeploymentStatus Describe(DeploymentStatus status, OperationProgress progress) => progress.EndedAt is { } end
@@ -66,7 +69,7 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
         var left = await source.SurplusAsync(plan, stop);
         if (left.Count == 0)
             return StepResult.Done;
-        var (grants, refusals, started) = (await authorizer.GrantsOfAsync(context.Operation.Principal, [], stop), new List<(Guid, ErrorBody?)>(), 0);
+        var (grants, refusals, started) = (await authorizer.GrantsOfAsync(context.Operation.Principal, plan.Content.Groups, stop), new List<(Guid, ErrorBody?)>(), 0);
         foreach (var row in left.Where(row => run.Find(row.ResourceId, "Delete")?.State is null))
         {
             // What others refer to goes after them.
@@ -98,7 +101,7 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
     private async Task EvaluateOutputsAsync(StepContext<Deployment, DeploymentStatus> context, CancellationToken stop)
     {
         var plan = await PlanAsync(context, stop);
-        var grants = await authorizer.GrantsOfAsync(context.Operation.Principal, [], stop);
+        var grants = await authorizer.GrantsOfAsync(context.Operation.Principal, plan.Content.Groups, stop);
         try
         {
             var outputs = await new References(plan, resource => resource.IsEnabled, grants, source).EvaluateAsync((reference, faults) => Outputs.Evaluate(plan, reference, faults), stop);
@@ -126,7 +129,7 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
     /// <summary>How many of those that were ready have been started, or refused.</summary>
     private async Task<int> StartAsync(StepContext<Deployment, DeploymentStatus> context, DeploymentPlan plan, DeploymentRun run, IReadOnlyList<PlannedResource> ready, CancellationToken stop)
     {
-        var grants = await authorizer.GrantsOfAsync(context.Operation.Principal, [], stop);
+        var grants = await authorizer.GrantsOfAsync(context.Operation.Principal, plan.Content.Groups, stop);
         var references = new References(plan, resource => resource.IsExisting || (resource.IsEnabled && run.IsDone(resource.Id)), grants, source);
         var (bodies, ended) = (new List<(PlannedResource Resource, TemplateObject Body)>(), new ConcurrentBag<(Guid, ErrorBody?)>());
         var refused = new List<PlannedResource>();
@@ -169,11 +172,21 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
         return bodies.Count + refused.Count;
     }
 
-    private Task<Written> PutAsync(StepContext<Deployment, DeploymentStatus> context, DeploymentPlan plan, DeploymentRun run, PlannedResource resource, TemplateObject body, Grants grants, CancellationToken stop)
+    private async Task<Written> PutAsync(StepContext<Deployment, DeploymentStatus> context, DeploymentPlan plan, DeploymentRun run, PlannedResource resource, TemplateObject body, Grants grants, CancellationToken stop)
     {
         var caller = CallerOf(context);
         var request = new WriteRequest(resource.Id, Preflight.TypeOf(resource, grants, caller), caller, grants) { OperationId = run.IdOf(resource.Id), TraceParent = Activity.Current?.Id };
-        return resource.Template is null ? writes.PutAsync(request, TemplateValue.ToElement(body), stop) : deployments.PutNestedAsync(request, resource, body, plan, stop);
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return resource.Template is null ? await writes.PutAsync(request, TemplateValue.ToElement(body), stop) : await deployments.PutNestedAsync(request, resource, body, plan, stop);
+            }
+            catch (ArmException lostRace) when (lostRace is { Status: 409, RetryAfter: not null } && attempt < Attempts)
+            {
+                context.Message = lostRace.Error.Message;
+            }
+        }
     }
 
     /// <summary>A type that is complete once stored leaves no operation behind: what was last written since the intent, and by the same principal, was written by it.</summary>
