@@ -1,9 +1,11 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Simulators;
 using ControlPlane.Tests.Conformance;
 using ControlPlane.Tests.Fixtures;
 using Xunit;
+using Wire = ControlPlane.Simulators.Wire.Json;
 
 namespace ControlPlane.Tests.Clients;
 
@@ -52,6 +54,13 @@ public sealed class ClientWorld : IAsyncLifetime
 
     /// <summary>The body that creates a machine which nobody else has.</summary>
     internal JsonObject Machine() => new() { ["location"] = "westeurope", ["properties"] = samples!.Of(BareMetalMachine.Type).Properties(true) };
+
+    /// <summary>The ready file of a simulator with one machine, which nobody else has.</summary>
+    internal string ReadyFile()
+    {
+        var endpoint = Machine()["properties"]!["bmc"]!["endpoint"]!.GetValue<string>();
+        return Write("machine.json", JsonSerializer.Serialize(rack!.Ready with { BmcPortBase = new Uri(endpoint).Port, Machines = 1 }, Wire.Compact));
+    }
 
     /// <summary>A file of this run with that content; the answer is its path.</summary>
     internal string Write(string name, string content)
