@@ -17,7 +17,7 @@ public sealed class AzureCliDeploymentTests(ClientWorld world)
           "contentVersion": "1.0.0.0",
           "parameters": {
             "bmcs": { "type": "array" },
-            "tier": { "type": "string", "defaultValue": "gold", "allowedValues": [ "gold", "silver" ] },
+            "tier": { "type": "string", "defaultValue": "gold", "allowedValues": [ "gold", "silver" ] }
           },
           "variables": { "type": "ControlPlane.BareMetal/bareMetalMachines" },
           "resources": [
