@@ -75,8 +75,11 @@ public sealed class NodeTests(ClientWorld world)
             ("NODE_EXTRA_CA_CERTS", world.CaFile), ("ENDPOINT", world.Endpoint), ("TENANT", ControlPlaneFixture.Tenant), ("CLIENT_ID", ControlPlaneFixture.ClientId),
             ("CLIENT_SECRET", ControlPlaneFixture.ClientSecret), ("SUBSCRIPTION", ControlPlaneFixture.Subscription),
         };
-        var scripts = PlaceScripts(Path.Combine(packages, "node_modules"));
-        return (await ClientProcess.RunAsync(Path.Combine(packages, "node_modules", ".bin", "node"), [Path.Combine(scripts, script), .. arguments], environment, world.Folder)).Json();
+        var modules = Path.Combine(packages, "node_modules");
+        // The newest packages want a newer Node.js than Debian has, so it is one of the packages; older versions of npm do not link it into .bin.
+        var node = Path.Combine(Assert.Single(Directory.GetDirectories(modules, "node-linux-*")), "bin", "node");
+        var scripts = PlaceScripts(modules);
+        return (await ClientProcess.RunAsync(node, [Path.Combine(scripts, script), .. arguments], environment, world.Folder)).Json();
     }
 
     /// <summary>Node.js looks for packages beside a script, so the scripts are put where the packages seem to be.</summary>
