@@ -40,6 +40,6 @@ internal sealed partial class AzureCli(ClientWorld world)
     private Task<ClientRun> StartAsync(string line) =>
         ClientProcess.RunAsync("/usr/bin/az", Words().Matches(line).Select(word => word.Value.Replace("\"", "", StringComparison.Ordinal)), environment, world.Folder);
 
-    [GeneratedRegex("""(?:[^\s"]|"[^"]*")+""")]
+    [GeneratedRegex("""(?:[^\s"]|"[^"]*")+""", RegexOptions.None, 1000)]
     private static partial Regex Words();
 }

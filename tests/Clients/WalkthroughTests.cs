@@ -40,6 +40,6 @@ public sealed partial class WalkthroughTests(ClientWorld world)
     private static string Page([CallerFilePath] string here = "") => Path.Combine(Path.GetDirectoryName(here)!, "..", "..", "docs", "rest.md");
 
     /// <summary>Commands, and right below them what they print, if anything.</summary>
-    [GeneratedRegex("""^```bash\n(?<commands>.*?)^```\n(?:```text\n(?<prints>.*?)^```\n)?""", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex("""^```bash\n(?<commands>.*?)^```\n(?:```text\n(?<prints>.*?)^```\n)?""", RegexOptions.Multiline | RegexOptions.Singleline | RegexOptions.ExplicitCapture, 1000)]
     private static partial Regex Blocks();
 }
