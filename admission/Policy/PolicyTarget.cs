@@ -1,0 +1,49 @@
+using System.Text.Json;
+
+namespace ControlPlane.Admission.Policy;
+
+/// <summary>The resource that is judged, as a reader would see it, and the group that it is in.</summary>
+internal sealed record PolicyTarget(JsonElement Resource, JsonElement Group)
+{
+    public string Type => PolicyJson.Text(PolicyJson.Member(Resource, "type")) ?? "";
+}
+
+/// <summary>What an expression may look at: the target, and inside a count the item at hand.</summary>
+internal sealed record PolicyScope(PolicyTarget Target, PolicyItem? Item = null);
+
+/// <summary>An item of the array that a count runs through; <paramref name="Name"/> is what <c>current()</c> calls it.</summary>
+internal sealed record PolicyItem(string Name, JsonElement Value, PolicyItem? Outer);
+
+/// <summary>JSON as rules see it: names and texts differ in more than case, and null is the same as absent.</summary>
+internal static class PolicyJson
+{
+    public static JsonElement True { get; } = JsonSerializer.SerializeToElement(true);
+    public static JsonElement False { get; } = JsonSerializer.SerializeToElement(false);
+
+    public static JsonElement Of(bool value) => value ? True : False;
+
+    public static JsonElement Of(string value) => JsonSerializer.SerializeToElement(value);
+
+    public static JsonElement Of(IEnumerable<JsonElement> items) => JsonSerializer.SerializeToElement(items.Select(item => IsMissing(item) ? (JsonElement?)null : item));
+
+    public static bool IsMissing(JsonElement json) => json.ValueKind is JsonValueKind.Undefined or JsonValueKind.Null;
+
+    public static string? Text(JsonElement json) => json.ValueKind is JsonValueKind.String ? json.GetString() : null;
+
+    public static bool IsTrue(JsonElement json) => json.ValueKind is JsonValueKind.True || (json.ValueKind is JsonValueKind.String && "true".Equals(json.GetString(), StringComparison.OrdinalIgnoreCase));
+
+    public static JsonElement Member(JsonElement json, string name)
+    {
+        if (json.ValueKind is not JsonValueKind.Object)
+            return default;
+        if (json.TryGetProperty(name, out var exact))
+            return exact;
+        foreach (var member in json.EnumerateObject())
+        {
+            if (member.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
+                return member.Value;
+        }
+
+        return default;
+    }
+}
