@@ -15,7 +15,6 @@ public sealed class ControlPlaneDb(DbContextOptions<ControlPlaneDb> options) : D
     public DbSet<SecretRow> Secrets => Set<SecretRow>();
     public DbSet<QuotaRow> Quotas => Set<QuotaRow>();
     public DbSet<QuotaReservationRow> QuotaReservations => Set<QuotaReservationRow>();
-    public DbSet<RoleAssignmentRow> RoleAssignments => Set<RoleAssignmentRow>();
 
     protected override void OnModelCreating(ModelBuilder modelBuilder)
     {

@@ -9,11 +9,17 @@ internal sealed class ArmException(int status, ErrorBody error, TimeSpan? retryA
     public int Status { get; } = status;
     public ErrorBody Error { get; } = error;
     public TimeSpan? RetryAfter { get; } = retryAfter;
+
+    /// <summary>A refusal by reason of permission, even where it is dressed as 404.</summary>
+    public bool IsDenial { get; init; } = status is 403;
 }
 
 /// <summary>Every error the front door can answer with, one method each.</summary>
 internal static class ArmErrors
 {
+    /// <summary>The same, for what exists but must not show.</summary>
+    public static ArmException Denied(this ArmException hidden) => new(hidden.Status, hidden.Error) { IsDenial = true };
+
     public static ArmException SubscriptionNotFound(string subscription) =>
         new(404, new("SubscriptionNotFound", $"The subscription '{subscription}' could not be found."));
 
@@ -56,8 +62,25 @@ internal static class ArmErrors
     public static ArmException UnsupportedApiVersion(ResourceType type, string version, IReadOnlyList<string> supported) =>
         new(400, new("NoRegisteredProviderFound", $"No registered resource provider found for API version '{version}' for type '{type}'. The supported api-versions are '{List(supported)}'."));
 
-    public static ArmException InvalidName(string name) =>
-        new(400, new("InvalidResourceName", $"Resource name '{name}' is invalid: 1 to 260 characters, none of < > % & : \\ ? / or a control character, and no period or space at the end.", "name"));
+    public static ArmException InvalidName(string name, string rule = "1 to 260 characters, none of < > % & : \\ ? / or a control character, and no period or space at the end") =>
+        new(400, new("InvalidResourceName", $"Resource name '{name}' is invalid: {rule}.", "name"));
+
+    public static ArmException BuiltIn(ResourceId id) =>
+        new(409, new("BuiltInResource", $"'{id.Text}' comes with the control plane and cannot be changed; create one of another name."));
+
+    public static ArmException SubscriptionReadOnly(string subscription, string state) =>
+        new(409, new("ReadOnlyDisabledSubscription", $"The subscription '{subscription}' is {state} and therefore marked as read only. Only GET and DELETE are possible until it is Registered again."));
+
+    /// <summary>az takes the namespace from the last text in single quotes and registers it.</summary>
+    public static ArmException MissingSubscriptionRegistration(string provider) =>
+        new(409, new("MissingSubscriptionRegistration", $"The subscription is not registered to use namespace '{provider}'."));
+
+    public static ArmException ScopeLocked(ResourceId id, string operation, IReadOnlyList<ResourceRow> locks) =>
+        new(409, new("ScopeLocked", $"The scope '{id.Text}' cannot perform {operation} operation because following scope(s) are locked: '{List(locks.Select(one => one.ResourceId.Scope!.Text))}'. Please remove the lock and try again.",
+            Details: [.. locks.Select(one => new ErrorBody("Lock", $"'{one.Name}'", one.Id))]));
+
+    public static ArmException LinkedForbidden(string principal, string action, string scope, string linkedAction, string linkedScope) =>
+        new(403, new("LinkedAuthorizationFailed", $"The client '{principal}' with object id '{principal}' has permission to perform action '{action}' on scope '{scope}'; however, it does not have permission to perform action(s) '{linkedAction}' on the linked scope(s) '{linkedScope}'."));
 
     public static ArmException UnsupportedMediaType(string? type) =>
         new(415, new("UnsupportedMediaType", $"The media type '{type}' is not supported; send application/json."));
@@ -110,6 +133,9 @@ internal static class ArmErrors
 
     public static ArmException Forbidden(string principal, string action, string scope) =>
         new(403, new("AuthorizationFailed", $"The client '{principal}' with object id '{principal}' does not have authorization to perform action '{action}' over scope '{scope}' or the scope is invalid. If access was recently granted, please refresh your credentials."));
+
+    public static ArmException Throttled(string why, TimeSpan wait) =>
+        new(429, new("SubscriptionRequestsThrottled", $"{why} Please try again after '{(int)wait.TotalSeconds}' seconds; 'x-ms-ratelimit-remaining-*' tells beforehand."), wait);
 
     public static ArmException StoreUnavailable() =>
         new(503, new("ServiceUnavailable", "The store does not answer; nothing was changed by this request. Try again."), TimeSpan.FromSeconds(2));

@@ -25,6 +25,15 @@ internal abstract class RegisteredType
 
     public abstract TimeSpan TimeLimit(string request);
 
+    /// <summary>The names of the built-in resources of this type.</summary>
+    public abstract IEnumerable<string> BuiltInNames { get; }
+
+    /// <summary>A resource that every tenant has, as a row that is nowhere stored, or null.</summary>
+    public abstract ResourceRow? BuiltIn(string name);
+
+    /// <summary>What is wrong with a name beyond ARM's own rules, or null.</summary>
+    public abstract string? WrongName(string name);
+
     /// <summary>The answer when another resource has claimed what this one claims.</summary>
     public abstract ErrorBody Taken(string other);
 
@@ -32,13 +41,13 @@ internal abstract class RegisteredType
     public abstract ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current);
 
     /// <summary>The properties a client sent, checked against shape and rules; every fault goes to <paramref name="faults"/> and then nothing is returned.</summary>
-    public abstract BoundProperties? Bind(ResourceId id, JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults);
+    public abstract BoundProperties? Bind(ResourceId id, JsonElement properties, ResourceRow? row, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults);
 
     /// <summary>It stands below any other resource and goes with it.</summary>
     public bool IsExtension => Scopes.HasFlag(ResourceScopes.Resource);
 
     /// <summary>Deleted at once, by the request itself.</summary>
-    public bool IsDeletedAtOnce => CompletesOnWrite && !IsTracked;
+    public bool IsDeletedAtOnce => CompletesOnWrite && !IsTracked && Scopes != ResourceScopes.None;
 
     /// <summary>The route patterns at which resources of this type are, one per scope; <paramref name="extended"/> are the types that an extension may stand below.</summary>
     public IEnumerable<string> Templates(IEnumerable<RegisteredType> extended)
@@ -65,7 +74,19 @@ internal abstract class RegisteredType
 }
 
 /// <summary>Properties as they will be stored, and what they ask of the rest of the world.</summary>
-internal sealed record BoundProperties(string Stored, IReadOnlyDictionary<string, string> Secrets, string? UniqueKey, QuotaDemand? Quota, IReadOnlyList<Reference> References);
+internal sealed record BoundProperties
+{
+    public required string Stored { get; init; }
+
+    /// <summary>What is known of the resource once it is stored; null when that is nothing new.</summary>
+    public required string? Status { get; init; }
+
+    public required IReadOnlyDictionary<string, string> Secrets { get; init; }
+    public required string? UniqueKey { get; init; }
+    public required QuotaDemand? Quota { get; init; }
+    public required IReadOnlyList<Reference> References { get; init; }
+    public required IReadOnlyList<RequiredAction> AlsoRequires { get; init; }
+}
 
 internal sealed class RegisteredType<T, TStatus> : RegisteredType
     where T : class, IResource<T, TStatus>
@@ -83,23 +104,51 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
 
     public override TimeSpan TimeLimit(string request) => T.TimeLimit(request);
 
+    public override IEnumerable<string> BuiltInNames => T.BuiltIns.Keys;
+
+    public override ResourceRow? BuiltIn(string name)
+    {
+        if (!T.BuiltIns.TryGetValue(name, out var properties))
+            return null;
+        var id = ResourceId.Below(scope: null, T.Type, [name]);
+        return new()
+        {
+            Key = id.Key, Id = id.Text, Type = T.Type.ToString(), Name = name, Subscription = "", Tags = "{}",
+            Properties = Json.Write(properties), Status = Json.Write(T.OnStored(id, properties, new())), State = ProvisioningState.Succeeded, Version = 1,
+            CreatedAt = DateTimeOffset.UnixEpoch, CreatedBy = "system", CreatedByType = "Application", ModifiedAt = DateTimeOffset.UnixEpoch, ModifiedBy = "system", ModifiedByType = "Application",
+        };
+    }
+
+    public override string? WrongName(string name) => T.WrongName(name);
+
     public override ErrorBody Taken(string other) => T.Taken(other);
 
     public override ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current) =>
         T.Refuse(new(request, parameters, current.Read<T>(), current.ReadStatus<TStatus>(), current.State));
 
-    public override BoundProperties? Bind(ResourceId id, JsonElement properties, string? currentProperties, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults)
+    public override BoundProperties? Bind(ResourceId id, JsonElement properties, ResourceRow? row, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults)
     {
         var secrets = new Dictionary<string, string>(StringComparer.Ordinal);
         faults.AddRange(Shape.Faults(properties, typeof(T), "properties", secrets, isReadOnlyEcho));
         var wanted = faults.Count == 0 ? properties.Deserialize<T>(Json.Options)! : Sound.Part<T>(properties, "properties", faults);
         if (wanted is null)
             return null;
-        var current = currentProperties is null ? null : Json.Read<T>(currentProperties);
+        var current = row?.Read<T>();
         var broken = T.Violations(wanted, current).Select(v => Shape.Fault(v.Target.Length == 0 ? "properties" : $"properties.{v.Target}", v.Message));
         faults.AddRange(broken.Where(fault => !Sound.Concerns(faults, fault.Target!)).ToList());
-        return faults.Count > 0 ? null
-            : new(JsonSerializer.Serialize(wanted, Json.WithoutSecrets), secrets, T.UniqueKey(id, wanted), T.Quota(wanted), [.. T.References(wanted)]);
+        if (faults.Count > 0)
+            return null;
+        var (before, after) = (row?.Status ?? "{}", Json.Write(T.OnStored(id, wanted, row?.ReadStatus<TStatus>() ?? new())));
+        return new()
+        {
+            Stored = JsonSerializer.Serialize(wanted, Json.WithoutSecrets),
+            Status = after == "{}" || after == before ? null : after,
+            Secrets = secrets,
+            UniqueKey = T.UniqueKey(id, wanted),
+            Quota = T.Quota(wanted),
+            References = [.. T.References(wanted)],
+            AlsoRequires = [.. T.AlsoRequires(id, wanted)],
+        };
     }
 }
 

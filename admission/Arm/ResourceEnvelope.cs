@@ -10,6 +10,9 @@ namespace ControlPlane.Admission.Arm;
 /// <summary>What a PUT or PATCH asks for, once every rule of envelope and type has been checked.</summary>
 internal sealed record WantedResource(string? Location, string Tags, BoundProperties Properties);
 
+/// <summary>What is done with the tags that are given (Microsoft.Resources/tags).</summary>
+internal enum TagOperation { Merge, Replace, Delete }
+
 /// <summary>The envelope's rules (ARM RPC, resource API): everything that is the same for every type.</summary>
 internal sealed partial class ResourceEnvelope(Locations locations)
 {
@@ -36,10 +39,10 @@ internal sealed partial class ResourceEnvelope(Locations locations)
             }
         }
 
-        var location = Location(body, current, faults, id);
+        var location = type.IsTracked || body.TryGetProperty("location", out _) ? Location(body, current, faults, id) : current?.Location;
         var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : "{}";
         var properties = body.TryGetProperty("properties", out var wanted) ? wanted : JsonSerializer.SerializeToElement(new { });
-        var bound = type.Bind(id, properties, current?.Properties, (name, value) => IsEcho(type, current, name, value, faults), faults);
+        var bound = type.Bind(id, properties, current, (name, value) => IsEcho(type, current, name, value, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(location, tags, bound);
     }
 
@@ -60,8 +63,26 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         }
 
         using var merged = JsonDocument.Parse(properties);
-        var bound = type.Bind(current.ResourceId, merged.RootElement, current.Properties, (name, _) => RefusePatch(type, name, faults), faults);
+        var bound = type.Bind(current.ResourceId, merged.RootElement, current, (name, _) => RefusePatch(type, name, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(current.Location, tags, bound);
+    }
+
+    /// <summary>The tags after some were merged into them, took their place, or were removed; names are the same whatever their case.</summary>
+    public static string Retag(string current, JsonElement given, TagOperation operation)
+    {
+        var faults = new List<ErrorBody>();
+        var wanted = Json.Read<Dictionary<string, string>>(Tags(given, faults));
+        var tags = new Dictionary<string, string>(operation is TagOperation.Replace ? [] : Json.Read<Dictionary<string, string>>(current), StringComparer.OrdinalIgnoreCase);
+        foreach (var (name, value) in wanted)
+        {
+            if (operation is TagOperation.Delete)
+                tags.Remove(name);
+            else
+                tags[name] = value;
+        }
+
+        var merged = Tags(JsonSerializer.SerializeToElement(tags, Json.Options), faults);
+        return faults.Count > 0 ? throw ArmErrors.Invalid(faults) : merged;
     }
 
     private string? Location(JsonElement body, ResourceRow? current, List<ErrorBody> faults, ResourceId id)

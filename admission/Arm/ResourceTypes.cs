@@ -19,6 +19,10 @@ internal static class ResourceTypes
 
     public static RegisteredType? TryFind(ResourceType type) => ByType.GetValueOrDefault(type);
 
+    /// <summary>The route patterns of everything that an extension may stand below: the tenant (empty), subscriptions, groups, and resources of every type.</summary>
+    public static IEnumerable<string> Extended() =>
+        ["", "/subscriptions/{subscription}", "/subscriptions/{subscription}/resourceGroups/{resourceGroup}", .. All.Where(type => !type.IsExtension && type.Type != ResourceType.ResourceGroup).SelectMany(type => type.Templates([]))];
+
     private static IEnumerable<RegisteredType> Declared(Type record) =>
         record.GetInterfaces().Where(one => one.IsGenericType && one.GetGenericTypeDefinition() == typeof(IResource<,>))
             .Select(one => (RegisteredType)Activator.CreateInstance(typeof(RegisteredType<,>).MakeGenericType(one.GetGenericArguments()), nonPublic: true)!);

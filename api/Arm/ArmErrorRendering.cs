@@ -22,7 +22,9 @@ internal sealed partial class ArmErrorRendering(RequestDelegate next, ILogger<Ar
         }
         catch (Exception failure) when (!http.Response.HasStarted)
         {
-            await WriteAsync(http, Translate(http, failure));
+            var answer = Translate(http, failure);
+            await ActivityLog.RecordRefusalAsync(http, answer);
+            await WriteAsync(http, answer);
         }
     }
 

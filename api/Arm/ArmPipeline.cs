@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ControlPlane.Admission.Authorization;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence.Arm;
 
@@ -47,6 +48,11 @@ internal static class ArmPipeline
         var principal = http.Principal();
         return new(principal.ObjectId, principal.Type, http.CorrelationId());
     }
+
+    /// <summary>What the caller has been given; asking for it before authorization is a mistake in the program.</summary>
+    public static Grants Grants(this HttpContext http) => http.Features.Get<Grants>() ?? throw new InvalidOperationException($"{http.Request.Path} is outside authorization.");
+
+    public static Preconditions Preconditions(this HttpContext http) => new(http.Request.Headers.IfMatch.ToString(), http.Request.Headers.IfNoneMatch.ToString());
 
     /// <summary>Scheme and host as the client used them, which is where polling URLs must point.</summary>
     public static string BaseAddress(this HttpContext http) => $"{http.Request.Scheme}://{http.Request.Host}";

@@ -12,6 +12,15 @@ internal sealed record ArmRoute(string OperationId, string? Action, string Summa
     /// <summary>True for an action on data rather than on the resource (<c>dataActions</c> of a role).</summary>
     public bool IsDataAction { get; init; }
 
+    /// <summary>True for a list that shows each row to those who may read it.</summary>
+    public bool IsFiltered { get; init; }
+
+    /// <summary>True for what describes a subscription: whoever has any role in it may read it.</summary>
+    public bool IsForAllWhoSee { get; init; }
+
+    /// <summary>True when the action must be allowed at the tenant, whatever the path names.</summary>
+    public bool IsTenantLevel { get; init; }
+
     /// <summary>The shape of the request's body; null when it has none.</summary>
     public Type? Body { get; init; }
 

@@ -1,6 +1,9 @@
+using ControlPlane.Admission;
+using ControlPlane.Api.Authorization;
 using ControlPlane.Api.BareMetal;
 using ControlPlane.Api.Identity;
 using ControlPlane.Api.Metering;
+using ControlPlane.Api.Subscriptions;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Defaults;
 using ControlPlane.Persistence;
@@ -19,11 +22,8 @@ internal static class FrontDoor
             kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
-        builder.Services.AddSingleton<Quotas>();
-        builder.Services.AddSingleton<Acceptor>();
-        builder.Services.AddSingleton<Locations>();
-        builder.Services.AddSingleton<ResourceEnvelope>();
-        builder.Services.AddSingleton<ResourceLookup>();
+        builder.Services.AddAdmission();
+        builder.Services.AddOptions<ThrottlingOptions>().Bind(builder.Configuration.GetSection("Throttling"));
         builder.Services.AddSingleton<ResourceVerbs>();
         builder.Services.AddSingleton<OperationHints>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
@@ -39,14 +39,20 @@ internal static class FrontDoor
         app.UseMiddleware<ArmErrorRendering>();
         app.UseCanonicalPath();
         app.UseIdentity();
-        app.UseMiddleware<SubscriptionAccess>();
+        app.UseMiddleware<Throttling>();
         app.UseRouting();
+        app.UseMiddleware<RouteAuthorization>();
         app.MapServiceDefaults();
         app.MapIdentity();
         ResourceVerbs.Map(app);
         OperationEndpoints.Map(app);
         SubscriptionEndpoints.Map(app);
+        SubscriptionLifecycle.Map(app);
         ProviderEndpoints.Map(app);
+        ProviderOperations.Map(app);
+        TagEndpoints.Map(app);
+        PermissionEndpoints.Map(app);
+        ActivityLogEndpoints.Map(app);
         OpenApi.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);
@@ -60,6 +66,6 @@ internal static class FrontDoor
         await Schema.MigrateAsync(app.Services, cancel);
         await app.Services.InitializeIdentityAsync(cancel);
         if (app.Configuration["Identity:Bootstrap:SubscriptionId"] is { Length: > 0 } subscription)
-            await SubscriptionEndpoints.EnsureAsync(app.Services, subscription, cancel);
+            await SubscriptionLifecycle.EnsureAsync(app.Services, subscription, cancel);
     }
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlPlane.Api.Identity;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
@@ -14,9 +15,13 @@ internal static class OperationEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet(Scope + "/operationStatuses/{id}", StatusAsync);
-        app.MapGet(Scope + "/operationResults/{id}", ResultAsync);
-        app.MapPost(Scope + "/operationStatuses/{id}/cancel", CancelAsync);
+        // Who started an operation or may read its resource may watch it: FindAsync decides.
+        app.MapArm(HttpMethod.Get, Scope + "/operationStatuses/{id}", new("Operations_Status", Action: null, "How far an operation is.") { Answers = [new(200, "Its state.", typeof(OperationStatus))] }, StatusAsync);
+        app.MapArm(HttpMethod.Get, Scope + "/operationResults/{id}", new("Operations_Result", Action: null, "What the request would have answered had it been synchronous.")
+        {
+            Answers = [new(200, "The result.", typeof(JsonElement)), new(202, "Not yet."), new(204, "Done, without a result.")],
+        }, ResultAsync);
+        app.MapArm(HttpMethod.Post, Scope + "/operationStatuses/{id}/cancel", new("Operations_Cancel", Action: null, "Ask for an operation to end as Canceled.") { Answers = [new(202, "Asked.")] }, CancelAsync);
     }
 
     private static async Task StatusAsync(HttpContext http)
@@ -78,7 +83,7 @@ internal static class OperationEndpoints
     private static async Task CancelAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
-        var operation = await FindAsync(http);
+        var operation = await FindAsync(http, "write");
         await using var db = await http.RequestServices.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync(http.RequestAborted);
         var asked = await db.Database.ExecuteSqlAsync(
             $"update operations set cancel_requested_at = coalesce(cancel_requested_at, now()), due_at = least(due_at, now()) where id = {operation.Id} and ended_at is null", http.RequestAborted);
@@ -89,13 +94,21 @@ internal static class OperationEndpoints
         OperationUrls.Watch(http, ResourceId.Parse(operation.ResourceId), operation.Location, operation.Id, withLocation: true);
     }
 
-    private static async Task<OperationRow> FindAsync(HttpContext http)
+    /// <summary>To those who started it, and to those who may do <paramref name="verb"/> with its resource; to everybody else it does not exist.</summary>
+    private static async Task<OperationRow> FindAsync(HttpContext http, string verb = "read")
     {
         var (text, subscription) = ((string)http.Request.RouteValues["id"]!, ((string)http.Request.RouteValues["subscription"]!).ToLowerInvariant());
         await using var db = await http.RequestServices.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync(http.RequestAborted);
         return Guid.TryParse(text, out var id)
             && await db.Operations.AsNoTracking().FirstOrDefaultAsync(o => o.Id == id && o.Subscription == subscription, http.RequestAborted) is { } operation
+            && (operation.Principal == http.Principal().ObjectId || http.Grants().Allows($"{ResourceTypes.Find(ResourceId.Parse(operation.ResourceId).Type).Permissions}/{verb}", operation.ResourceKey))
             ? operation
-            : throw ArmErrors.OperationNotFound(text);
+            : throw await MissingAsync(http, text);
+    }
+
+    private static async Task<ArmException> MissingAsync(HttpContext http, string id)
+    {
+        await SubscriptionEndpoints.FindAsync(http);
+        return ArmErrors.OperationNotFound(id);
     }
 }

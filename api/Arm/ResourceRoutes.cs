@@ -7,6 +7,9 @@ internal sealed class ResourceRoutes(RegisteredType type)
 {
     private readonly string noun = type.PropertiesType.Name + "s";
 
+    /// <summary>An address that is known for what it is not: it tells whoever is signed in what there is instead, and is in no document.</summary>
+    public static ArmRoute Unknown { get; } = new("", Action: null, "");
+
     public ArmRoute Get => new($"{noun}_Get", $"{type.Permissions}/read", "Read one.") { Answers = [new(200, "The resource.", type.Shapes.Resource)] };
 
     public ArmRoute Head => new($"{noun}_CheckExistence", $"{type.Permissions}/read", "Whether it exists.") { Answers = [new(204, "It does."), new(404, "It does not.")] };
@@ -47,12 +50,12 @@ internal sealed class ResourceRoutes(RegisteredType type)
         : type.IsExtension ? $"{noun}_ListForScope"
         : template.Contains("/resourceGroups/", StringComparison.Ordinal) ? $"{noun}_ListByResourceGroup"
         : template.StartsWith("/subscriptions/", StringComparison.Ordinal) ? $"{noun}_ListBySubscription" : $"{noun}_List",
-        $"{type.Permissions}/read", "List, a page at a time.") { IsPaged = true, Query = ListParameters, Answers = [Page(type.Shapes.Resource)] };
+        $"{type.Permissions}/read", "List, a page at a time.") { IsPaged = true, IsFiltered = true, Query = ListParameters, Answers = [Page(type.Shapes.Resource)] };
 
-    public ArmRoute ListBySubscription => new($"{noun}_ListBySubscription", $"{type.Permissions}/read", "List, a page at a time.") { IsPaged = true, Query = ListParameters, Answers = [Page(type.Shapes.Resource)] };
+    public ArmRoute ListBySubscription => new($"{noun}_ListBySubscription", $"{type.Permissions}/read", "List, a page at a time.") { IsPaged = true, IsFiltered = true, Query = ListParameters, Answers = [Page(type.Shapes.Resource)] };
 
     /// <summary>Resources of every type: each is shown to those who may read it.</summary>
-    public static ArmRoute ListAll(string operationId) => new(operationId, "*/read", "List resources of every type, a page at a time.") { IsPaged = true, Query = ListParameters, Answers = [new(200, "A page.", typeof(Page<ResourceRead>))] };
+    public static ArmRoute ListAll(string operationId) => new(operationId, "*/read", "List resources of every type, a page at a time.") { IsPaged = true, IsFiltered = true, Query = ListParameters, Answers = [new(200, "A page.", typeof(Page<ResourceRead>))] };
 
     private static RouteAnswer Page(Type resource) => new(200, "A page.", typeof(Page<>).MakeGenericType(resource));
 

@@ -9,13 +9,11 @@ internal static class ResourceWriter
 {
     private static readonly JsonWriterOptions Relaxed = new() { Encoder = Json.Options.Encoder };
 
-    public static string Etag(long version) => $"\"{version}\"";
-
     public static async Task WriteResourceAsync(this HttpResponse response, int status, ResourceRow row, CancellationToken cancel)
     {
         response.StatusCode = status;
         response.ContentType = "application/json; charset=utf-8";
-        response.Headers.ETag = Etag(row.Version);
+        response.Headers.ETag = Preconditions.Etag(row.Version);
         if (!row.State.IsTerminal())
             response.Headers.RetryAfter = "1";
         await using (var json = new Utf8JsonWriter(response.BodyWriter, Relaxed))
@@ -49,9 +47,13 @@ internal static class ResourceWriter
         json.WriteString("type", row.Type);
         if (row.Location is not null)
             json.WriteString("location", row.Location);
-        json.WritePropertyName("tags");
-        json.WriteRawValue(row.Tags, skipInputValidation: true);
-        json.WriteString("etag", Etag(row.Version));
+        if (row.Location is not null || row.Tags != "{}")
+        {
+            json.WritePropertyName("tags");
+            json.WriteRawValue(row.Tags, skipInputValidation: true);
+        }
+
+        json.WriteString("etag", Preconditions.Etag(row.Version));
         json.WriteStartObject("systemData");
         json.WriteString("createdBy", row.CreatedBy);
         json.WriteString("createdByType", row.CreatedByType);

@@ -11,84 +11,92 @@ internal static class SubscriptionEndpoints
 {
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet("/subscriptions", ListAsync);
-        app.MapGet("/subscriptions/{subscription}", GetAsync);
-        app.MapGet("/subscriptions/{subscription}/locations", LocationsAsync);
-        app.MapGet("/tenants", TenantsAsync);
-    }
-
-    /// <summary>Creates the subscription's row if it is missing.</summary>
-    public static async Task EnsureAsync(IServiceProvider services, string subscription, CancellationToken cancel) =>
-        await services.GetRequiredService<Acceptor>().AcceptAsync(new()
+        app.MapArm(HttpMethod.Get, "/subscriptions", new("Subscriptions_List", Action: null, "The subscriptions in which the caller has a role.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<SubscriptionShown>))] }, ListAsync);
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}", new("Subscriptions_Get", "Microsoft.Resources/subscriptions/read", "One subscription.")
         {
-            Id = ResourceId.OfSubscription(subscription),
-            ExpectedVersion = null,
-            Properties = Json.Write(new { displayName = "Default subscription", state = "Enabled" }),
-            State = ProvisioningState.Succeeded,
-            Action = "Microsoft.Resources/subscriptions/write",
-            Caller = new("bootstrap", "Application", Guid.Empty.ToString()),
-        }, cancel);
+            IsForAllWhoSee = true, Answers = [new(200, "The subscription.", typeof(SubscriptionShown))],
+        }, GetAsync);
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/locations", new("Subscriptions_ListLocations", "Microsoft.Resources/subscriptions/locations/read", "The locations that are served.")
+        {
+            IsForAllWhoSee = true, Answers = [new(200, "All of them.", typeof(Page<LocationShown>))],
+        }, LocationsAsync);
+        app.MapArm(HttpMethod.Get, "/tenants", new("Tenants_List", Action: null, "The caller's directory.") { IsPaged = true, Answers = [new(200, "It alone.", typeof(Page<TenantShown>))] }, TenantsAsync);
+    }
 
     private static async Task ListAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
-        var visible = await http.RequestServices.GetRequiredService<Authorizer>().VisibleSubscriptionsAsync(http.Principal(), http.RequestAborted);
-        var rows = await http.RequestServices.GetRequiredService<NpgsqlDataSource>().FindResourcesAsync([.. visible.Select(id => ResourceId.OfSubscription(id).Key)], http.RequestAborted);
-        await AnswerAsync(http, new { value = rows.OrderBy(row => row.Key, StringComparer.Ordinal).Select(row => Shown(http, row)) });
+        var (source, grants) = (http.RequestServices.GetRequiredService<NpgsqlDataSource>(), http.Grants());
+        // One given at the tenant sees them all; another sees those that something was given in.
+        string[] named = [.. grants.All.Select(grant => ResourceId.TryParse(grant.Scope, out var id) ? id.Subscription : "").Where(name => name.Length > 0).Distinct(StringComparer.OrdinalIgnoreCase)];
+        var rows = grants.All.Any(grant => grant.Scope.Length == 1)
+            ? await source.ListSubscriptionsAsync(http.RequestAborted)
+            : await source.FindResourcesAsync([.. named.Select(name => ResourceId.OfSubscription(name).Key)], http.RequestAborted);
+        await http.AnswerAsync(new Page<SubscriptionShown>([.. rows.OrderBy(row => row.Key, StringComparer.Ordinal).Select(row => Shown(http, row))], NextLink: null));
     }
 
     private static async Task GetAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
-        var id = ResourceId.OfSubscription((string)http.Request.RouteValues["subscription"]!);
-        var row = await http.RequestServices.GetRequiredService<NpgsqlDataSource>().FindResourceAsync(id.Key, http.RequestAborted) ?? throw ArmErrors.SubscriptionNotFound(id.Name);
-        await AnswerAsync(http, Shown(http, row));
+        await http.AnswerAsync(Shown(http, await FindAsync(http)));
     }
 
     private static Task LocationsAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
         var subscription = (string)http.Request.RouteValues["subscription"]!;
-        return AnswerAsync(http, new
-        {
-            value = http.RequestServices.GetRequiredService<Locations>().Names.Select(name => new
-            {
-                id = $"/subscriptions/{subscription}/locations/{name}",
-                name,
-                displayName = name,
-                regionalDisplayName = name,
-                metadata = new { regionType = "Physical", regionCategory = "Recommended", geographyGroup = "Local", longitude = "0", latitude = "0", physicalLocation = name, pairedRegion = Array.Empty<object>() },
-            }),
-        });
+        return http.AnswerAsync(new Page<LocationShown>(
+            [.. http.RequestServices.GetRequiredService<Locations>().Names.Select(name => new LocationShown($"/subscriptions/{subscription}/locations/{name}", name, name, name, new(name)))], NextLink: null));
     }
 
     private static Task TenantsAsync(HttpContext http)
     {
         ApiVersion.Require(http, type: null);
         var tenant = http.Principal().TenantId;
-        return AnswerAsync(http, new { value = new[] { new { id = $"/tenants/{tenant}", tenantId = tenant, displayName = "Default directory", tenantCategory = "Home" } } });
+        return http.AnswerAsync(new Page<TenantShown>([new($"/tenants/{tenant}", tenant, "Default directory", "Home")], NextLink: null));
     }
 
-    private static object Shown(HttpContext http, ResourceRow row)
+    /// <summary>The subscription that the path names.</summary>
+    internal static async Task<ResourceRow> FindAsync(HttpContext http)
     {
-        var properties = Json.Read<JsonElement>(row.Properties);
-        var tenant = http.Principal().TenantId;
-        return new
-        {
-            id = row.Id,
-            subscriptionId = row.Name,
-            tenantId = tenant,
-            displayName = properties.GetProperty("displayName").GetString(),
-            state = properties.GetProperty("state").GetString(),
-            subscriptionPolicies = new { locationPlacementId = "Public_2014-09-01", quotaId = "SelfHosted_2026-06-01", spendingLimit = "Off" },
-            authorizationSource = "RoleBased",
-            managedByTenants = Array.Empty<object>(),
-        };
+        var id = ResourceId.OfSubscription((string)http.Request.RouteValues["subscription"]!);
+        return await http.RequestServices.GetRequiredService<NpgsqlDataSource>().FindResourceAsync(id.Key, http.RequestAborted) ?? throw ArmErrors.SubscriptionNotFound(id.Name);
     }
 
-    internal static Task AnswerAsync(HttpContext http, object body)
+    private static SubscriptionShown Shown(HttpContext http, ResourceRow row)
+    {
+        var subscription = row.Read<Subscription>();
+        return new(row.Id, row.Name, http.Principal().TenantId, subscription.DisplayName, subscription.ShownState, Json.Read<Dictionary<string, string>>(row.Tags));
+    }
+
+    internal static Task AnswerAsync(this HttpContext http, object body)
     {
         http.Response.ContentType = "application/json; charset=utf-8";
         return JsonSerializer.SerializeAsync(http.Response.Body, body, Json.Options, http.RequestAborted);
     }
+
+    /// <summary>A subscription as <c>GET /subscriptions</c> shows it (Microsoft.Resources 2022-12-01).</summary>
+    internal sealed record SubscriptionShown(string Id, string SubscriptionId, string TenantId, string DisplayName, string State, IReadOnlyDictionary<string, string> Tags)
+    {
+        public SubscriptionPolicies SubscriptionPolicies { get; } = new("Public_2014-09-01", "SelfHosted_2026-06-01", "Off");
+        public string AuthorizationSource { get; } = "RoleBased";
+        public IReadOnlyList<string> ManagedByTenants { get; } = [];
+    }
+
+    internal sealed record SubscriptionPolicies(string LocationPlacementId, string QuotaId, string SpendingLimit);
+
+    /// <summary>A location that resources can be in.</summary>
+    internal sealed record LocationShown(string Id, string Name, string DisplayName, string RegionalDisplayName, LocationMetadata Metadata);
+
+    internal sealed record LocationMetadata(string PhysicalLocation)
+    {
+        public string RegionType { get; } = "Physical";
+        public string RegionCategory { get; } = "Recommended";
+        public string GeographyGroup { get; } = "Local";
+        public string Longitude { get; } = "0";
+        public string Latitude { get; } = "0";
+        public IReadOnlyList<string> PairedRegion { get; } = [];
+    }
+
+    internal sealed record TenantShown(string Id, string TenantId, string DisplayName, string TenantCategory);
 }

@@ -10,18 +10,18 @@ internal static class HardwareEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet(Collection, http =>
+        app.MapArm(HttpMethod.Get, Collection, new("HardwareModels_List", "ControlPlane.BareMetal/locations/hardwareModels/read", "The certified hardware of a location."), http =>
         {
             var (subscription, location) = Scope(http);
-            return SubscriptionEndpoints.AnswerAsync(http, new { value = HardwareCatalogue.Models.Select(model => Shown(subscription, location, model)) });
+            return http.AnswerAsync(new { value = HardwareCatalogue.Models.Select(model => Shown(subscription, location, model)) });
         });
-        app.MapGet(Collection + "/{name}", http =>
+        app.MapArm(HttpMethod.Get, Collection + "/{name}", new("HardwareModels_Get", "ControlPlane.BareMetal/locations/hardwareModels/read", "A certified hardware model and the evidence for it."), http =>
         {
             var (subscription, location) = Scope(http);
             var name = (string)http.Request.RouteValues["name"]!;
             var model = HardwareCatalogue.Models.FirstOrDefault(model => NameOf(model).Equals(name, StringComparison.OrdinalIgnoreCase))
                 ?? throw new ArmException(404, new("ResourceNotFound", $"There is no hardware model '{name}' in '{location}'. List {http.Request.Path.Value![..http.Request.Path.Value!.LastIndexOf('/')]} shows all."));
-            return SubscriptionEndpoints.AnswerAsync(http, Shown(subscription, location, model));
+            return http.AnswerAsync(Shown(subscription, location, model));
         });
     }
 

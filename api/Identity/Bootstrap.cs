@@ -1,5 +1,7 @@
 using System.Security.Cryptography;
 using System.Text;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Authorization;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Identity;
@@ -24,7 +26,7 @@ internal sealed class Bootstrap(ControlPlaneDb db, IOpenIddictApplicationManager
         await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock({BootstrapLock})", cancel);
         await EnsureApplicationAsync(wanted, cancel);
         var objectId = await EnsurePrincipalAsync(wanted, cancel);
-        await EnsureOwnerAsync(objectId, $"/subscriptions/{wanted.SubscriptionId.ToLowerInvariant()}", cancel);
+        await EnsureOwnerAsync(objectId, cancel);
         await transaction.CommitAsync(cancel);
     }
 
@@ -53,24 +55,32 @@ internal sealed class Bootstrap(ControlPlaneDb db, IOpenIddictApplicationManager
         if (await db.Set<ServicePrincipalRow>().FirstOrDefaultAsync(row => row.AppId == wanted.ClientId, cancel) is { } existing)
             return existing.ObjectId;
 
-        var principal = new ServicePrincipalRow { ObjectId = ObjectIdOf(wanted.ClientId), AppId = wanted.ClientId, DisplayName = "bootstrap", CreatedAt = time.GetUtcNow() };
+        var principal = new ServicePrincipalRow { ObjectId = IdOf(wanted.ClientId), AppId = wanted.ClientId, DisplayName = "bootstrap", CreatedAt = time.GetUtcNow() };
         db.Add(principal);
         await db.SaveChangesAsync(cancel);
         return principal.ObjectId;
     }
 
-    private async Task EnsureOwnerAsync(string objectId, string scope, CancellationToken cancel)
+    /// <summary>Whoever installs the control plane may do everything in it, until that assignment is deleted.</summary>
+    private async Task EnsureOwnerAsync(string objectId, CancellationToken cancel)
     {
-        if (await db.RoleAssignments.AnyAsync(row => row.PrincipalId == objectId && row.Scope == scope && row.Role == Authorizer.Owner, cancel))
+        var assignment = new RoleAssignment { RoleDefinitionId = ResourceId.Below(scope: null, RoleDefinition.Type, [BuiltInRoles.Owner]).Text, PrincipalId = objectId, PrincipalType = "ServicePrincipal", Description = "Made at installation." };
+        var id = ResourceId.Below(scope: null, RoleAssignment.Type, [IdOf($"{objectId}/Owner")]);
+        if (await db.Resources.AnyAsync(row => row.Key == id.Key, cancel))
             return;
-        db.Add(new RoleAssignmentRow { Scope = scope, PrincipalId = objectId, Role = Authorizer.Owner });
+        db.Add(new ResourceRow
+        {
+            Key = id.Key, Id = id.Text, Type = RoleAssignment.Type.ToString(), Name = id.Name, Subscription = "", Tags = "{}", UniqueKey = RoleAssignment.UniqueKey(id, assignment),
+            Properties = Json.Write(assignment), Status = Json.Write(RoleAssignment.OnStored(id, assignment, new())), State = ProvisioningState.Succeeded, Version = 1,
+            CreatedAt = time.GetUtcNow(), CreatedBy = "bootstrap", CreatedByType = "Application", ModifiedAt = time.GetUtcNow(), ModifiedBy = "bootstrap", ModifiedByType = "Application",
+        });
         await db.SaveChangesAsync(cancel);
     }
 
     /// <summary>The same on every installation with this tenant and client, so that scripts can know it beforehand (a UUID of version 8, RFC 9562).</summary>
-    private string ObjectIdOf(string clientId)
+    private string IdOf(string name)
     {
-        var bytes = SHA256.HashData(Encoding.UTF8.GetBytes($"{settings.TenantId}/{clientId}")).AsSpan(0, 16);
+        var bytes = SHA256.HashData(Encoding.UTF8.GetBytes($"{settings.TenantId}/{name}")).AsSpan(0, 16);
         bytes[6] = (byte)((bytes[6] & 0x0F) | 0x80);
         bytes[8] = (byte)((bytes[8] & 0x3F) | 0x80);
         return new Guid(bytes, bigEndian: true).ToString("D");

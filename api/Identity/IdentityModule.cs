@@ -16,7 +16,6 @@ internal static class IdentityModule
         services.AddSingleton<IdentityMetrics>();
         services.AddTokenService();
         services.AddSingleton<TokenValidator>();
-        services.AddSingleton<Authorizer>();
         services.AddScoped<Bootstrap>();
         services.AddAuthentication();
 

@@ -14,10 +14,10 @@ internal static class UsageEndpoints
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapGet(Location + "/usages", UsagesAsync);
-        app.MapGet(Location + "/providers/Microsoft.Quota/quotas/{family}", http => QuotaAsync(http, change: false));
-        app.MapPut(Location + "/providers/Microsoft.Quota/quotas/{family}", http => QuotaAsync(http, change: true));
-        app.MapGet("/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails", ConsumptionAsync);
+        app.MapArm(HttpMethod.Get, Location + "/usages", new("Usages_List", "ControlPlane.BareMetal/locations/usages/read", "What is used of each quota of a location."), UsagesAsync);
+        app.MapArm(HttpMethod.Get, Location + "/providers/Microsoft.Quota/quotas/{family}", new("Quotas_Get", "Microsoft.Quota/quotas/read", "A quota."), http => QuotaAsync(http, change: false));
+        app.MapArm(HttpMethod.Put, Location + "/providers/Microsoft.Quota/quotas/{family}", new("Quotas_CreateOrUpdate", "Microsoft.Quota/quotas/write", "Set a quota."), http => QuotaAsync(http, change: true));
+        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails", new("UsageDetails_List", "Microsoft.Consumption/usageDetails/read", "What was consumed."), ConsumptionAsync);
     }
 
     private static async Task UsagesAsync(HttpContext http)
@@ -26,7 +26,7 @@ internal static class UsageEndpoints
         var (subscription, location) = Scope(http);
         await using var db = await DatabaseAsync(http);
         var quotas = await db.Quotas.AsNoTracking().Where(q => q.Subscription == subscription && q.Location == location).OrderBy(q => q.Family).ToListAsync(http.RequestAborted);
-        await SubscriptionEndpoints.AnswerAsync(http, new
+        await http.AnswerAsync(new
         {
             value = quotas.Select(q => new { name = new { value = q.Family, localizedValue = q.Family }, currentValue = q.Used, limit = q.Limit, unit = "Count" }),
         });
@@ -53,7 +53,7 @@ internal static class UsageEndpoints
         }
 
         var quota = await db.Quotas.AsNoTracking().FirstOrDefaultAsync(q => q.Subscription == subscription && q.Location == location && q.Family == family, http.RequestAborted);
-        await SubscriptionEndpoints.AnswerAsync(http, new
+        await http.AnswerAsync(new
         {
             id = http.Request.Path.Value,
             name = family,
@@ -75,7 +75,7 @@ internal static class UsageEndpoints
         var subscription = ((string)http.Request.RouteValues["subscription"]!).ToLowerInvariant();
         await using var db = await DatabaseAsync(http);
         var records = await db.Set<UsageRow>().AsNoTracking().Where(u => u.Subscription == subscription).OrderBy(u => u.WindowStart).ThenBy(u => u.ResourceKey).Take(1000).ToListAsync(http.RequestAborted);
-        await SubscriptionEndpoints.AnswerAsync(http, new
+        await http.AnswerAsync(new
         {
             value = records.Select(u => new
             {

@@ -25,7 +25,19 @@ public interface IResource<TSelf, TStatus>
     /// <summary>Every rule that <paramref name="wanted"/> breaks, all at once; <paramref name="current"/> is null on create.</summary>
     static abstract IEnumerable<Violation> Violations(TSelf wanted, TSelf? current);
 
-    /// <summary>Ids in the properties that must name existing resources of the same subscription.</summary>
+    /// <summary>What is wrong with a name beyond ARM's own rules, or null.</summary>
+    static virtual string? WrongName(string name) => null;
+
+    /// <summary>Resources of this type that every tenant has, by name; nobody can change them.</summary>
+    static virtual IReadOnlyDictionary<string, TSelf> BuiltIns => System.Collections.Immutable.ImmutableDictionary<string, TSelf>.Empty;
+
+    /// <summary>What is known of a resource as soon as it is stored.</summary>
+    static virtual TStatus OnStored(ResourceId id, TSelf wanted, TStatus status) => status;
+
+    /// <summary>What a caller must be allowed besides the write itself, and where.</summary>
+    static virtual IEnumerable<RequiredAction> AlsoRequires(ResourceId id, TSelf wanted) => [];
+
+    /// <summary>Ids in the properties that must name existing resources of the same subscription or of the tenant.</summary>
     static virtual IEnumerable<Reference> References(TSelf wanted) => [];
 
     /// <summary>Places taken from a quota while the resource exists.</summary>
@@ -73,6 +85,9 @@ public sealed record Reference(string Target, string Id, ResourceType Type)
     public string Key => ResourceId.TryParse(Id, out var id) ? id.Key : Id.ToLowerInvariant();
 }
 
+/// <summary>An action, such as <c>Microsoft.Authorization/roleDefinitions/write</c>, and the scope at which it must be allowed.</summary>
+public sealed record RequiredAction(string Action, string Scope);
+
 /// <summary>So many places of one SKU family.</summary>
 public sealed record QuotaDemand(string Family, int Amount);
 
@@ -96,7 +111,8 @@ public static class ApiVersions
     /// <summary>What unmodified Azure clients send to the namespaces that Azure owns.</summary>
     public static IReadOnlyList<string> Azure { get; } =
     [
-        "2026-06-01", "2025-04-01", "2024-11-01", "2024-03-01", "2023-07-01", "2022-12-01", "2022-09-01", "2021-10-01", "2021-04-01", "2021-01-01", "2020-10-01", "2020-06-01",
-        "2019-11-01", "2019-10-01", "2018-05-01", "2016-09-01", "2016-06-01", "2016-02-01",
+        "2026-06-01", "2025-04-01", "2025-03-01", "2024-11-01", "2024-07-01", "2024-03-01", "2023-07-01", "2023-04-01", "2022-12-01", "2022-09-01", "2022-06-01", "2022-04-01", "2021-10-01", "2021-06-01",
+        "2021-04-01", "2021-01-01", "2020-10-01", "2020-09-01", "2020-06-01", "2020-05-01", "2019-11-01", "2019-10-01", "2019-09-01", "2018-07-01", "2018-05-01", "2018-01-01-preview", "2016-09-01",
+        "2016-06-01", "2016-02-01", "2015-07-01", "2015-04-01", "2015-01-01",
     ];
 }

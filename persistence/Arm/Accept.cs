@@ -11,14 +11,14 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 {
     private const string Insert = """
         insert into resources (key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
-            created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, '{}', $11, 1, $12, $13, now(), $14, $15, now(), $14, $15, $16)
+            created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs, extends_key)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9::jsonb, $10::jsonb, coalesce($17::jsonb, '{}'), $11, 1, $12, $13, now(), $14, $15, now(), $14, $15, $16, $18)
         {0} returning version, created_at, created_by, created_by_type, modified_at
         """;
 
     private const string Update = """
         update resources set id = $1, name = $2, location = $3, tags = $4::jsonb, properties = $5::jsonb, state = $6, version = version + 1, unique_key = $7,
-            modified_at = now(), modified_by = $8, modified_by_type = $9, refs = $10
+            modified_at = now(), modified_by = $8, modified_by_type = $9, refs = $10, status = coalesce($13::jsonb, status)
         where key = $11 and version = $12 returning version, created_at, created_by, created_by_type, modified_at
         """;
 
@@ -31,8 +31,8 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
     private const string InsertOperation = """
         insert into operations (id, resource_key, resource_id, resource_type, subscription, location, request, parameters, status, started_at, deadline_at, due_at,
-            wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent)
-        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9, {0}, 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12) {1}
+            wakes, lease_epoch, next_step, step_count, attempts, percent, steps, memory, principal, correlation_id, trace_parent, principal_type, client_request_id)
+        values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, 'Accepted', now(), now() + $9, {0}, 0, 0, 0, 0, 0, 0, '[]', '{}', $10, $11, $12, $13, $14) {1}
         """;
 
     /// <summary>A superseded operation's worker may still be inside a step: its successor starts when that lease has run out.</summary>
@@ -81,7 +81,11 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         try
         {
             var outcome = await StoreAsync(connection, write, cancel);
-            return isDelete && outcome is AcceptOutcome.Accepted && await ReferrerAsync(connection, write, cancel) is { } referrer ? new AcceptOutcome.Referenced(referrer) : outcome;
+            if (isDelete && outcome is AcceptOutcome.Accepted && await ReferrerAsync(connection, write, cancel) is { } referrer)
+                return new AcceptOutcome.Referenced(referrer);
+            if (write.Gone && outcome is AcceptOutcome.Accepted)
+                await DeleteAsync(connection, write.Id, cancel);
+            return outcome;
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {
@@ -116,7 +120,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.UniqueViolation)
         {
-            return failure.ConstraintName == ConstraintNames.ActiveOperation
+            return failure.ConstraintName is ConstraintNames.ActiveOperation or ConstraintNames.Retry
                 ? new AcceptOutcome.Busy(await ActiveOperationAsync(connection, write.Id, cancel))
                 : await WhyNotInsertedAsync(connection, write, cancel);
         }
@@ -175,6 +179,12 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         return await command.ExecuteScalarAsync(cancel) as string;
     }
 
+    private static async Task DeleteAsync(NpgsqlConnection connection, ResourceId id, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, "delete from resources where key = $1", id.Key);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
     /// <summary>What belongs to a stored resource: its operation, if any, then secrets and activity.</summary>
     private void AddRest(NpgsqlBatch batch, AcceptedWrite write, string insertOperation)
     {
@@ -194,15 +204,16 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         new(row.GetInt64(0), row.GetFieldValue<DateTimeOffset>(1), row.GetString(2), row.GetString(3), row.GetFieldValue<DateTimeOffset>(4), null);
 
     private static NpgsqlBatchCommand InsertCommand(string insert, AcceptedWrite write) => Command(insert,
-        write.Id.Key, write.Id.Text, write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),
-        write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray());
+        write.Id.Key, write.Id.Text, write.Extends ? null : write.Id.Parent?.Key, write.Id.Type.ToString(), write.Id.Name, write.Id.Subscription.ToLowerInvariant(), write.Id.ResourceGroup?.ToLowerInvariant(),
+        write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.ManagedBy, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray(),
+        write.Status, write.Extends ? write.Id.Parent?.Key : null);
 
     private static NpgsqlBatchCommand UpdateCommand(AcceptedWrite write, long version) => Command(Update,
-        write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray(), write.Id.Key, version);
+        write.Id.Text, write.Id.Name, write.Location, write.Tags, write.Properties, write.State.ToString(), write.UniqueKey, write.Caller.Principal, write.Caller.PrincipalType, write.References.ToArray(), write.Id.Key, version, write.Status);
 
     private static NpgsqlBatchCommand OperationCommand(string insert, AcceptedWrite write, NewOperation operation) => Command(insert,
         operation.Id, write.Id.Key, write.Id.Text, write.Id.Type.ToString(), write.Id.Subscription.ToLowerInvariant(), operation.Location, operation.Request, operation.Parameters,
-        operation.TimeLimit, write.Caller.Principal, write.Caller.CorrelationId, operation.TraceParent);
+        operation.TimeLimit, write.Caller.Principal, write.Caller.CorrelationId, operation.TraceParent, write.Caller.PrincipalType, operation.ClientRequestId);
 
     private static async Task<AcceptOutcome> WhyNotInsertedAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {

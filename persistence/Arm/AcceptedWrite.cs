@@ -13,6 +13,12 @@ public sealed record AcceptedWrite
     public string? Location { get; init; }
     public string Tags { get; init; } = "{}";
     public string Properties { get; init; } = "{}";
+
+    /// <summary>What is known of it as soon as it is stored; null leaves the status as it is.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>An extension resource: it goes with what it stands below.</summary>
+    public bool Extends { get; init; }
     public required ProvisioningState State { get; init; }
     public string? UniqueKey { get; init; }
     public string? ManagedBy { get; init; }
@@ -29,6 +35,9 @@ public sealed record AcceptedWrite
     /// <summary>End the resource's running operation as Canceled first: what DELETE does.</summary>
     public bool Supersede { get; init; }
 
+    /// <summary>With <see cref="ProvisioningState.Deleting"/>: delete it here and now, without an operation.</summary>
+    public bool Gone { get; init; }
+
     /// <summary>Such as <c>ControlPlane.BareMetal/racks/write</c>.</summary>
     public required string Action { get; init; }
 
@@ -36,7 +45,8 @@ public sealed record AcceptedWrite
 }
 
 /// <summary>The operation that a write starts.</summary>
-public sealed record NewOperation(Guid Id, string Request, string Location, TimeSpan TimeLimit, string? Parameters = null, string? TraceParent = null);
+/// <param name="ClientRequestId">The <c>x-ms-client-request-id</c> of an action: asking again with the same one is a retry and starts nothing.</param>
+public sealed record NewOperation(Guid Id, string Request, string Location, TimeSpan TimeLimit, string? Parameters = null, string? TraceParent = null, string? ClientRequestId = null);
 
 /// <summary>Who asks: the principal's object id, User or Application, and the correlation id of the request.</summary>
 public sealed record Caller(string Principal, string PrincipalType, string CorrelationId);

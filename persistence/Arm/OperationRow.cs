@@ -62,6 +62,13 @@ public sealed class OperationRow
     public string? Result { get; set; }
 
     public required string Principal { get; init; }
+
+    /// <summary>Application or User: with <see cref="Principal"/> on whose behalf it runs.</summary>
+    public string PrincipalType { get; init; } = "Application";
+
+    /// <summary>The <c>x-ms-client-request-id</c> of an action: a repetition of the request finds the operation by it.</summary>
+    public string? ClientRequestId { get; init; }
+
     public required string CorrelationId { get; init; }
 
     /// <summary>W3C trace context of the request that asked for it.</summary>
@@ -82,6 +89,7 @@ internal sealed class OperationRowConfiguration : IEntityTypeConfiguration<Opera
         row.Property(o => o.Result).HasColumnType("jsonb");
         row.HasIndex(o => o.ResourceKey).IsUnique().HasFilter("ended_at is null").HasDatabaseName(ConstraintNames.ActiveOperation);
         row.HasIndex(o => new { o.ResourceKey, o.StartedAt });
+        row.HasIndex(o => new { o.ResourceKey, o.Request, o.ClientRequestId }).IsUnique().HasFilter("client_request_id is not null").HasDatabaseName(ConstraintNames.Retry);
         row.HasIndex(o => o.DueAt).HasFilter("ended_at is null");
         row.HasIndex(o => o.EndedAt).HasFilter("ended_at is not null");
     }

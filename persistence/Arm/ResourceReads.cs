@@ -8,7 +8,7 @@ public static class ResourceReads
 {
     private const string Columns = """
         key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
-        created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs
+        created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs, extends_key
         """;
 
     /// <summary>The rows among <paramref name="keys"/> that exist, in no order.</summary>
@@ -27,6 +27,13 @@ public static class ResourceReads
         return await reader.ReadAsync(cancel) ? Read(reader) : null;
     }
 
+    /// <summary>Every subscription, in the order of their keys.</summary>
+    public static async Task<IReadOnlyList<ResourceRow>> ListSubscriptionsAsync(this NpgsqlDataSource source, CancellationToken cancel)
+    {
+        await using var command = source.CreateCommand($"select {Columns} from resources where type = '{ResourceType.Subscription}' order by key limit 1000");
+        return await ReadAllAsync(command, cancel);
+    }
+
     /// <summary>The id of a resource outside <paramref name="row"/> whose properties name it, or null.</summary>
     public static async Task<string?> FindReferrerAsync(this NpgsqlDataSource source, ResourceRow row, CancellationToken cancel)
     {
@@ -35,28 +42,79 @@ public static class ResourceReads
         return await command.ExecuteScalarAsync(cancel) as string;
     }
 
+    /// <summary>
+    /// What a write to a resource depends on, in one statement: the rows named by <paramref name="keys"/> (itself and its ancestors), and the rows of
+    /// <paramref name="governing"/> types that extend any of them.
+    /// </summary>
+    /// <param name="below">With true also those that extend anything below the first key.</param>
+    public static async Task<IReadOnlyList<ResourceRow>> FindGovernedAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, IReadOnlyList<string> governing, bool below, CancellationToken cancel)
+    {
+        const string governed = $"""
+            select {Columns} from resources where key = any($1)
+            union all select {Columns} from resources where extends_key = any($1) and type = any($2)
+            """;
+        const string governedAndBelow = $"""
+            {governed}
+            union all select {Columns} from resources where subscription = $3 and type = any($2) and key >= $4 and key < $5 and extends_key <> $6
+            """;
+        await using var command = source.CreateCommand(below ? governedAndBelow : governed);
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. keys] });
+        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. governing] });
+        if (below)
+        {
+            foreach (var text in (string[])[ResourceId.Parse(keys[0]).Subscription, $"{keys[0]}/", $"{keys[0]}0", keys[0]])
+                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = text });
+        }
+
+        return await ReadAllAsync(command, cancel);
+    }
+
     /// <summary>One page in key order after <see cref="ResourcePage.After"/>: keyset paging, so rows that come or go elsewhere shift nothing.</summary>
     public static async Task<IReadOnlyList<ResourceRow>> ListResourcesAsync(this NpgsqlDataSource source, ResourcePage page, CancellationToken cancel)
     {
         await using var command = source.CreateCommand();
+        command.CommandText = $"select {Columns} from resources where {Conditions(page, command.Parameters)}";
+        return await ReadAllAsync(command, cancel);
+    }
+
+    private static string Conditions(ResourcePage page, NpgsqlParameterCollection parameters)
+    {
         var where = new List<string>();
-        void Where(string condition, object value)
+        void Where(string condition, params ReadOnlySpan<object> values)
         {
-            command.Parameters.Add(new() { Value = value });
-            where.Add(condition.Replace("?", $"${command.Parameters.Count}", StringComparison.Ordinal));
+            foreach (var argument in values)
+            {
+                parameters.Add(new() { Value = argument });
+                var at = condition.IndexOf('?', StringComparison.Ordinal);
+                condition = $"{condition[..at]}${parameters.Count}{condition[(at + 1)..]}";
+            }
+
+            where.Add(condition);
         }
 
-        Where("subscription = ?", page.Subscription);
-        if (page.ResourceGroup is { } group)
-            Where("resource_group = ?", group);
-        if (page.Type is { } type)
-            Where("type = ?", type);
+        var (subscription, group) = page.Within is { } scope ? (scope.Subscription.ToLowerInvariant(), scope.ResourceGroup?.ToLowerInvariant()) : ("", null);
+        var prefix = $"{page.Within?.Key}/";
+        if (page.Types is { } types)
+            Where("type = any(?)", (object)types.ToArray());
         else
-            Where("not type = any(?)", new[] { ResourceType.Subscription.ToString(), ResourceType.ResourceGroup.ToString() });
-        // Implied by the columns above ("0" follows "/"), but it bounds the scan whichever index is chosen: the primary key in its order would pass over every key before the group.
-        var prefix = page.ResourceGroup is { } scope ? $"/subscriptions/{page.Subscription}/resourcegroups/{scope}/" : $"/subscriptions/{page.Subscription}/";
-        Where("key >= ?", prefix);
-        Where("key < ?", $"{prefix[..^1]}0");
+            where.Add("extends_key is null");
+        if (page.Inherited is null)
+        {
+            // Implied by the prefix ("0" follows "/"), but it lets an index on either be chosen.
+            Where("subscription = ?", subscription);
+            if (group is not null)
+                Where("resource_group = ?", group);
+            Where("key >= ? and key < ?", prefix, $"{prefix[..^1]}0");
+        }
+        else if (page.IncludesBelow)
+        {
+            Where("subscription = any(?) and (extends_key = any(?) or subscription = '' or (key >= ? and key < ?))", new[] { subscription, "" }, page.Inherited.ToArray(), prefix, $"{prefix[..^1]}0");
+        }
+        else
+        {
+            Where("subscription = any(?) and (extends_key = any(?) or subscription = '')", new[] { subscription, "" }, page.Inherited.ToArray());
+        }
+
         if (page.After is { } after)
             Where("key > ?", after);
         if (page.Location is { } location)
@@ -69,9 +127,26 @@ public static class ResourceReads
             Where("tags @> ?::jsonb", Json.Write(new Dictionary<string, string>(StringComparer.Ordinal) { [tag] = value }));
         else if (page.TagName is { } only)
             Where("jsonb_exists(tags, ?)", only);
-        command.Parameters.Add(new() { Value = page.Size });
-        command.CommandText = $"select {Columns} from resources where {string.Join(" and ", where)} order by key limit ${command.Parameters.Count}";
-        return await ReadAllAsync(command, cancel);
+        foreach (var (property, wanted) in page.Properties)
+            Where("lower(properties->>?) = lower(?)", property, wanted);
+        if (page.Readable is { } readable)
+            where.Add(Readable(readable, parameters));
+        parameters.Add(new() { Value = page.Size });
+        return $"{string.Join(" and ", where)} order by key limit ${parameters.Count}";
+    }
+
+    /// <summary>The condition that keeps what a caller may read.</summary>
+    public static string Readable(IReadOnlyList<ReadableScopes> readable, NpgsqlParameterCollection parameters)
+    {
+        if (readable.Count == 0)
+            return "false";
+        var any = readable.Select(some =>
+        {
+            parameters.Add(new() { Value = some.Types.ToArray() });
+            parameters.Add(new() { Value = some.Keys.ToArray() });
+            return $"(type = any(${parameters.Count - 1}) and exists (select from unnest(${parameters.Count}) scope where key = scope or starts_with(key, rtrim(scope, '/') || '/')))";
+        });
+        return $"({string.Join(" or ", any)})";
     }
 
     private static async Task<List<ResourceRow>> ReadAllAsync(NpgsqlCommand command, CancellationToken cancel)
@@ -107,25 +182,42 @@ public static class ResourceReads
         ModifiedBy = row.GetString(19),
         ModifiedByType = row.GetString(20),
         References = row.GetFieldValue<string[]>(21),
+        ExtendsKey = Text(row, 22),
     };
 
     private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);
 }
 
-/// <summary>Which resources of a subscription, from where on, and how many. Keys, groups and subscriptions are lower case.</summary>
+/// <summary>Of some types, what stands at or below some keys.</summary>
+public sealed record ReadableScopes(IReadOnlyList<string> Types, IReadOnlyList<string> Keys);
+
+/// <summary>Which resources, from where on, and how many. Keys are lower case.</summary>
 public sealed record ResourcePage
 {
-    public required string Subscription { get; init; }
-    public string? ResourceGroup { get; init; }
+    /// <summary>The subscription, group or resource below which they stand; null is the tenant.</summary>
+    public required ResourceId? Within { get; init; }
 
-    /// <summary>Null: every type except subscriptions and resource groups.</summary>
-    public string? Type { get; init; }
+    /// <summary>Null: every type but those of extension resources.</summary>
+    public IReadOnlyList<string>? Types { get; init; }
+
+    /// <summary>For extension resources the keys of the scope and of all above it, whose extensions hold for it too.</summary>
+    public IReadOnlyList<string>? Inherited { get; init; }
+
+    /// <summary>With <see cref="Inherited"/>: also those of what is below the scope.</summary>
+    public bool IncludesBelow { get; init; } = true;
 
     public string? Location { get; init; }
     public string? Name { get; init; }
     public string? NameContains { get; init; }
     public string? TagName { get; init; }
     public string? TagValue { get; init; }
+
+    /// <summary>Properties that must have these values, whatever their case.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Properties { get; init; } = [];
+
+    /// <summary>What the caller may read; null when that is everything here.</summary>
+    public IReadOnlyList<ReadableScopes>? Readable { get; init; }
+
     public string? After { get; init; }
     public required int Size { get; init; }
 }

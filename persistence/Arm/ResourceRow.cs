@@ -17,7 +17,12 @@ public sealed class ResourceRow
     /// <summary>The id in the case of its last PUT.</summary>
     public required string Id { get; set; }
 
+    /// <summary>What must not go before this does; null for an extension resource.</summary>
     public string? ParentKey { get; init; }
+
+    /// <summary>What an extension resource extends: it goes with it. Null for one of the tenant.</summary>
+    public string? ExtendsKey { get; init; }
+
     public required string Type { get; init; }
     public required string Name { get; set; }
 
@@ -69,12 +74,16 @@ internal sealed class ResourceRowConfiguration : IEntityTypeConfiguration<Resour
         row.Ignore(r => r.ResourceId);
         row.Property(r => r.Key).UseCollation("C");
         row.Property(r => r.ParentKey).UseCollation("C");
+        row.Property(r => r.ExtendsKey).UseCollation("C");
+        row.Property(r => r.UniqueKey).UseCollation("C");
         row.Property(r => r.State).HasConversion<string>();
         row.Property(r => r.Tags).HasColumnType("jsonb");
         row.Property(r => r.Properties).HasColumnType("jsonb");
         row.Property(r => r.Status).HasColumnType("jsonb");
         row.Property(r => r.Version).IsConcurrencyToken();
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(r => r.ParentKey).OnDelete(DeleteBehavior.Restrict);
+        row.HasOne<ResourceRow>().WithMany().HasForeignKey(r => r.ExtendsKey).OnDelete(DeleteBehavior.Cascade);
+        row.HasIndex(r => r.ExtendsKey).HasFilter("extends_key is not null");
         row.HasIndex(r => new { r.Subscription, r.Type, r.Key });
         row.HasIndex(r => new { r.Subscription, r.ResourceGroup, r.Type, r.Key });
         row.HasIndex(r => r.UniqueKey).IsUnique().HasFilter("unique_key is not null").HasDatabaseName(ConstraintNames.UniqueKey);
@@ -90,4 +99,5 @@ internal static class ConstraintNames
 {
     public const string UniqueKey = "ux_resources_unique_key";
     public const string ActiveOperation = "ux_operations_active";
+    public const string Retry = "ux_operations_client_request_id";
 }

@@ -18,6 +18,12 @@ public sealed class ActivityRow
     public required string Principal { get; init; }
     public required string CorrelationId { get; init; }
     public Guid? OperationId { get; init; }
+
+    /// <summary>Of a write that was refused: the error's code.</summary>
+    public string? ErrorCode { get; init; }
+
+    /// <summary>Of a write that was refused: the status of the answer, such as 403.</summary>
+    public int? HttpStatus { get; init; }
 }
 
 /// <summary>A write-only property of a resource under envelope encryption.</summary>
@@ -58,23 +64,16 @@ public sealed class QuotaReservationRow
     public required int Amount { get; set; }
 }
 
-/// <summary>That a principal may do everything at a scope and below: "/" or <c>/subscriptions/{id}</c>, lower case.</summary>
-public sealed class RoleAssignmentRow
-{
-    public required string Scope { get; init; }
-    public required string PrincipalId { get; init; }
-    public required string Role { get; init; }
-}
-
 internal sealed class SupportingRowsConfiguration :
     IEntityTypeConfiguration<ActivityRow>, IEntityTypeConfiguration<SecretRow>, IEntityTypeConfiguration<QuotaRow>,
-    IEntityTypeConfiguration<QuotaReservationRow>, IEntityTypeConfiguration<RoleAssignmentRow>
+    IEntityTypeConfiguration<QuotaReservationRow>
 {
     public void Configure(EntityTypeBuilder<ActivityRow> row)
     {
         row.ToTable("activities").HasKey(a => a.Id);
         row.Property(a => a.Id).UseIdentityAlwaysColumn();
         row.HasIndex(a => new { a.Subscription, a.At });
+        row.HasIndex(a => a.CorrelationId);
     }
 
     public void Configure(EntityTypeBuilder<SecretRow> row)
@@ -87,6 +86,4 @@ internal sealed class SupportingRowsConfiguration :
     public void Configure(EntityTypeBuilder<QuotaRow> row) => row.ToTable("quotas").HasKey(q => new { q.Subscription, q.Location, q.Family });
 
     public void Configure(EntityTypeBuilder<QuotaReservationRow> row) => row.ToTable("quota_reservations").HasKey(q => q.ResourceKey);
-
-    public void Configure(EntityTypeBuilder<RoleAssignmentRow> row) => row.ToTable("role_assignments").HasKey(a => new { a.PrincipalId, a.Scope, a.Role });
 }

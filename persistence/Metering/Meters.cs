@@ -21,6 +21,9 @@ public sealed class MeterSpanRow
 
     /// <summary>Up to where usage records were written.</summary>
     public DateTimeOffset RecordedTo { get; set; }
+
+    /// <summary>Ended because the subscription was warned or suspended: it goes on, as a new span, when the subscription is registered again.</summary>
+    public bool Paused { get; set; }
 }
 
 /// <summary>How long a resource was consumed within one clock hour; writing it twice changes nothing.</summary>
@@ -50,15 +53,32 @@ public static class Meters
     public static async Task StartAsync(NpgsqlConnection connection, ResourceId id, string location, string meter, string? sku, CancellationToken cancel)
     {
         await using var command = Sql.Command(connection, """
-            insert into meter_spans (resource_key, meter, started_at, resource_id, subscription, location, sku, recorded_to)
-            values ($1, $2, now(), $3, $4, $5, $6, now()) on conflict do nothing
+            insert into meter_spans (resource_key, meter, started_at, resource_id, subscription, location, sku, recorded_to, ended_at, paused)
+            select $1, $2, now(), $3, $4, $5, $6, now(), case when paused then now() end, paused
+            from (select exists (select from resources where key = '/subscriptions/' || $4 and properties->>'state' in ('Warned', 'Suspended')) as paused) subscription
+            on conflict do nothing
             """, id.Key, meter, id.Text, id.Subscription.ToLowerInvariant(), location, sku);
         await command.ExecuteNonQueryAsync(cancel);
     }
 
     public static async Task StopAsync(NpgsqlConnection connection, string resourceKey, CancellationToken cancel)
     {
-        await using var command = Sql.Command(connection, "update meter_spans set ended_at = now() where resource_key = $1 and ended_at is null", resourceKey);
+        await using var command = Sql.Command(connection, "update meter_spans set ended_at = coalesce(ended_at, now()), paused = false where resource_key = $1 and (ended_at is null or paused)", resourceKey);
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    /// <summary>Stops every meter of a subscription, or lets those go on that were stopped by this and whose resources are still there.</summary>
+    /// <param name="subscription">In lower case.</param>
+    public static async Task PauseAsync(NpgsqlConnection connection, string subscription, bool paused, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, paused
+            ? "update meter_spans set ended_at = now(), paused = true where subscription = $1 and ended_at is null"
+            : """
+              with resumed as (update meter_spans set paused = false where subscription = $1 and paused returning *)
+              insert into meter_spans (resource_key, meter, started_at, resource_id, subscription, location, sku, recorded_to, paused)
+              select resource_key, meter, now(), resource_id, subscription, location, sku, now(), false from resumed where exists (select from resources where key = resource_key)
+              on conflict do nothing
+              """, subscription);
         await command.ExecuteNonQueryAsync(cancel);
     }
 

@@ -45,6 +45,14 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("correlation_id");
 
+                    b.Property<string>("ErrorCode")
+                        .HasColumnType("text")
+                        .HasColumnName("error_code");
+
+                    b.Property<int?>("HttpStatus")
+                        .HasColumnType("integer")
+                        .HasColumnName("http_status");
+
                     b.Property<Guid?>("OperationId")
                         .HasColumnType("uuid")
                         .HasColumnName("operation_id");
@@ -72,6 +80,9 @@ namespace ControlPlane.Persistence.Migrations
                     b.HasKey("Id")
                         .HasName("pk_activities");
 
+                    b.HasIndex("CorrelationId")
+                        .HasDatabaseName("ix_activities_correlation_id");
+
                     b.HasIndex("Subscription", "At")
                         .HasDatabaseName("ix_activities_subscription_at");
 
@@ -92,6 +103,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<DateTimeOffset?>("CancelRequestedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("cancel_requested_at");
+
+                    b.Property<string>("ClientRequestId")
+                        .HasColumnType("text")
+                        .HasColumnName("client_request_id");
 
                     b.Property<string>("CorrelationId")
                         .IsRequired()
@@ -152,6 +167,11 @@ namespace ControlPlane.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("principal");
+
+                    b.Property<string>("PrincipalType")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("principal_type");
 
                     b.Property<string>("Request")
                         .IsRequired()
@@ -231,6 +251,11 @@ namespace ControlPlane.Persistence.Migrations
 
                     b.HasIndex("ResourceKey", "StartedAt")
                         .HasDatabaseName("ix_operations_resource_key_started_at");
+
+                    b.HasIndex("ResourceKey", "Request", "ClientRequestId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_operations_client_request_id")
+                        .HasFilter("client_request_id is not null");
 
                     b.ToTable("operations", (string)null);
                 });
@@ -315,6 +340,11 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("created_by_type");
 
+                    b.Property<string>("ExtendsKey")
+                        .HasColumnType("text")
+                        .HasColumnName("extends_key")
+                        .UseCollation("C");
+
                     b.Property<string>("Id")
                         .HasColumnType("text")
                         .HasColumnName("id");
@@ -392,7 +422,8 @@ namespace ControlPlane.Persistence.Migrations
 
                     b.Property<string>("UniqueKey")
                         .HasColumnType("text")
-                        .HasColumnName("unique_key");
+                        .HasColumnName("unique_key")
+                        .UseCollation("C");
 
                     b.Property<long>("Version")
                         .IsConcurrencyToken()
@@ -401,6 +432,10 @@ namespace ControlPlane.Persistence.Migrations
 
                     b.HasKey("Key")
                         .HasName("pk_resources");
+
+                    b.HasIndex("ExtendsKey")
+                        .HasDatabaseName("ix_resources_extends_key")
+                        .HasFilter("extends_key is not null");
 
                     b.HasIndex("ManagedBy")
                         .HasDatabaseName("ix_resources_managed_by")
@@ -433,26 +468,6 @@ namespace ControlPlane.Persistence.Migrations
                         .HasDatabaseName("ix_resources_subscription_resource_group_type_key");
 
                     b.ToTable("resources", (string)null);
-                });
-
-            modelBuilder.Entity("ControlPlane.Persistence.Arm.RoleAssignmentRow", b =>
-                {
-                    b.Property<string>("PrincipalId")
-                        .HasColumnType("text")
-                        .HasColumnName("principal_id");
-
-                    b.Property<string>("Scope")
-                        .HasColumnType("text")
-                        .HasColumnName("scope");
-
-                    b.Property<string>("Role")
-                        .HasColumnType("text")
-                        .HasColumnName("role");
-
-                    b.HasKey("PrincipalId", "Scope", "Role")
-                        .HasName("pk_role_assignments");
-
-                    b.ToTable("role_assignments", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Arm.SecretRow", b =>
@@ -762,6 +777,10 @@ namespace ControlPlane.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("location");
+
+                    b.Property<bool>("Paused")
+                        .HasColumnType("boolean")
+                        .HasColumnName("paused");
 
                     b.Property<DateTimeOffset>("RecordedTo")
                         .HasColumnType("timestamp with time zone")
@@ -1105,6 +1124,12 @@ namespace ControlPlane.Persistence.Migrations
 
             modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceRow", b =>
                 {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ExtendsKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_resources_resources_extends_key");
+
                     b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
                         .WithMany()
                         .HasForeignKey("ParentKey")

@@ -62,10 +62,11 @@ public sealed class ArchitectureTests
         string[] composition = ["api/Arm/FrontDoor.cs"];
         var builtOn = new Dictionary<string, string[]>(StringComparer.Ordinal)
         {
-            ["Arm"] = ["Identity"],
-            ["Identity"] = ["Arm"],
+            ["Arm"] = ["Identity", "Authorization", "Policy"],
+            ["Identity"] = ["Arm", "Authorization"],
             ["Clusters"] = ["Arm", "Identity"],
-            ["Metering"] = ["Arm", "Identity"],
+            ["Metering"] = ["Arm", "Identity", "Authorization"],
+            ["Subscriptions"] = ["Arm", "Metering"],
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],
         };
         var domains = Product.Sources.Where(file => file.Count(c => c == '/') >= 2).Select(file => file.Split('/')[1]).Where(name => char.IsUpper(name[0])).ToHashSet(StringComparer.Ordinal);
@@ -74,7 +75,7 @@ public sealed class ArchitectureTests
             var domain = file.Split('/')[1];
             var used = Regex.Matches(Product.Read(file), @"ControlPlane\.(?:Api|Worker|Contracts|Persistence|Admission)\.(?<domain>[A-Z]\w+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1))
                 .Select(match => match.Groups["domain"].Value).Where(name => name != domain && domains.Contains(name)).Distinct(StringComparer.Ordinal).ToList();
-            var allowed = builtOn.TryGetValue(domain, out var known) ? known : ["Arm", "Identity"];
+            var allowed = builtOn.TryGetValue(domain, out var known) ? known : ["Arm", "Identity", "Authorization"];
             Assert.True(used.Except(allowed, StringComparer.Ordinal).ToList() is [], $"{file} uses {string.Join(", ", used)}; {domain} is built on {string.Join(", ", allowed)}.");
         }
     }
@@ -109,7 +110,7 @@ public sealed class ArchitectureTests
     public void Every_request_that_a_type_accepts_has_an_operation_that_carries_it_out_and_no_operation_is_idle()
     {
         var registry = OperationRegistry.Register(new ServiceCollection());
-        var wanted = ResourceTypes.All.SelectMany(type => type.Actions.Select(action => action.Name).Append("delete").Concat(type.CompletesOnWrite ? [] : ["put"]).Select(request => (Type: type.Type.ToString(), Request: request))).ToHashSet();
+        var wanted = ResourceTypes.All.SelectMany(type => type.Actions.Select(action => action.Name).Concat(type.IsDeletedAtOnce ? [] : ["delete"]).Concat(type.CompletesOnWrite ? [] : ["put"]).Select(request => (Type: type.Type.ToString(), Request: request))).ToHashSet();
         Assert.True(wanted.Except(registry.Requests).ToList() is [], $"Accepted, but carried out by nothing: {string.Join(", ", wanted.Except(registry.Requests))}");
         Assert.True(registry.Requests.Except(wanted).ToList() is [], $"Carried out, but accepted by nothing: {string.Join(", ", registry.Requests.Except(wanted))}");
     }
@@ -143,9 +144,9 @@ public sealed class ArchitectureTests
         Assert.Equal(["contracts/Clusters/ConnectedCluster.cs", "worker/Clusters/ClusterOperations.cs"], clusters);
         Assert.Equal(["contracts/BareMetal/OsImage.cs", "worker/BareMetal/OsImageOperations.cs"], images);
 
-        // And nothing of the shared machinery knows any type but the resource group.
+        // And nothing of the shared machinery knows any type but its own, the subscription and the resource group.
         var shared = Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|persistence|contracts|admission)/Arm/", RegexOptions.None, TimeSpan.FromSeconds(1)));
-        var names = ResourceTypes.All.Where(type => type.Type != ResourceType.ResourceGroup).Select(type => type.PropertiesType.Name).ToList();
+        var names = ResourceTypes.All.Where(type => type.PropertiesType.Namespace != typeof(ResourceGroup).Namespace).Select(type => type.PropertiesType.Name).ToList();
         foreach (var file in shared)
             Assert.True(names.Find(name => Regex.IsMatch(Product.Read(file), $@"\b{name}\b", RegexOptions.None, TimeSpan.FromSeconds(1))) is null, $"{file} knows a type that only its own room should know.");
     }

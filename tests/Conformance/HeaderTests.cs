@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Authorization;
 using ControlPlane.Tests.Fixtures;
 using Xunit;
 
@@ -99,16 +100,18 @@ public sealed class HeaderTests(ConformanceFixture fixture)
     {
         var thing = Subject.Frozen(fixture, type);
         var foreign = await ForeignSubscriptionAsync();
+        var (somebody, objectId) = await fixture.Frozen.NewPrincipalAsync();
+        await fixture.Frozen.AssignAsync(objectId, BuiltInRoles.Owner, ArmHttp.SubscriptionPath);
         foreach (var verb in new[] { HttpMethod.Get, HttpMethod.Put, HttpMethod.Patch, HttpMethod.Delete, HttpMethod.Post, HttpMethod.Head })
         {
             foreach (var path in new[] { thing.Path, thing.Collection, $"{ArmHttp.SubscriptionPath}/resources", ArmHttp.SubscriptionPath, $"{ArmHttp.SubscriptionPath}/providers/{type}" })
             {
-                var refused = (await Arm.SendAsync(verb, path.Replace(ControlPlaneFixture.Subscription, foreign, StringComparison.Ordinal))).Is(404);
+                var refused = (await somebody.SendAsync(verb, path.Replace(ControlPlaneFixture.Subscription, foreign, StringComparison.Ordinal))).Is(404);
                 Assert.True(verb == HttpMethod.Head || refused.ErrorCode == "SubscriptionNotFound", refused.ToString());
             }
         }
 
-        Assert.DoesNotContain(foreign, (await Arm.GetAsync("/subscriptions")).Is(200).Text, StringComparison.Ordinal);
+        Assert.DoesNotContain(foreign, (await somebody.GetAsync("/subscriptions")).Is(200).Text, StringComparison.Ordinal);
     }
 
     [Fact]

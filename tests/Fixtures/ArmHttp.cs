@@ -16,14 +16,14 @@ internal sealed class ArmHttp(HttpClient client, string? token) : IDisposable
 
     public static string SubscriptionPath => $"/subscriptions/{ControlPlaneFixture.Subscription}";
 
-    public static async Task<ArmHttp> SignInAsync(Uri endpoint)
+    public static async Task<ArmHttp> SignInAsync(Uri endpoint, string clientId = ControlPlaneFixture.ClientId, string clientSecret = ControlPlaneFixture.ClientSecret)
     {
         var client = LoopbackCertificate.Client(endpoint);
         using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["grant_type"] = "client_credentials",
-            ["client_id"] = ControlPlaneFixture.ClientId,
-            ["client_secret"] = ControlPlaneFixture.ClientSecret,
+            ["client_id"] = clientId,
+            ["client_secret"] = clientSecret,
             ["scope"] = $"{endpoint.GetLeftPart(UriPartial.Authority)}/.default",
         });
         using var response = await client.PostAsync(new Uri($"/{ControlPlaneFixture.Tenant}/oauth2/v2.0/token", UriKind.Relative), form);

@@ -1,16 +1,19 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Security.Cryptography;
+using System.Text.Json.Nodes;
 using ControlPlane.Api.Arm;
 using ControlPlane.Defaults;
 using ControlPlane.Host;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using OpenIddict.Abstractions;
 using Xunit;
 
 namespace ControlPlane.Tests.Fixtures;
@@ -73,6 +76,35 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
         if (database is not null)
             await database.DisposeAsync();
         artifacts.Delete(recursive: true);
+    }
+
+    /// <summary>A service principal of its own, without any role, signed in.</summary>
+    internal async Task<(ArmHttp Arm, string ObjectId)> NewPrincipalAsync()
+    {
+        var (clientId, objectId) = (Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
+        await using var scope = Services.CreateAsyncScope();
+        await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(new OpenIddictApplicationDescriptor
+        {
+            ClientId = clientId,
+            ClientSecret = ClientSecret,
+            ClientType = OpenIddictConstants.ClientTypes.Confidential,
+            Permissions = { OpenIddictConstants.Permissions.Endpoints.Token, OpenIddictConstants.Permissions.GrantTypes.ClientCredentials },
+        });
+        var db = scope.ServiceProvider.GetRequiredService<ControlPlaneDb>();
+        db.Add(new ServicePrincipalRow { ObjectId = objectId, AppId = clientId, DisplayName = "a principal of a test", CreatedAt = DateTimeOffset.UnixEpoch });
+        await db.SaveChangesAsync();
+        return (await ArmHttp.SignInAsync(Endpoint, clientId, ClientSecret), objectId);
+    }
+
+    /// <summary>Gives a principal a role at a scope, given by its path; empty is the tenant.</summary>
+    internal async Task<string> AssignAsync(string principal, string role, string scope)
+    {
+        var path = $"{scope}/providers/Microsoft.Authorization/roleAssignments/{Guid.NewGuid()}";
+        (await Arm.PutAsync($"{path}?api-version=2022-04-01", new JsonObject
+        {
+            ["properties"] = new JsonObject { ["roleDefinitionId"] = role.StartsWith('/') ? role : $"/providers/Microsoft.Authorization/roleDefinitions/{role}", ["principalId"] = principal },
+        })).Is(201);
+        return path;
     }
 
     private static async Task<ControlPlaneFixture> StartAsync(Func<WebApplicationBuilder, WebApplication> compose, (string Name, string Value)[] settings)

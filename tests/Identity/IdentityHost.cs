@@ -1,3 +1,4 @@
+using ControlPlane.Admission.Authorization;
 using System.Net;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
@@ -53,6 +54,7 @@ internal sealed class IdentityHost : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0, listen => listen.UseHttps(LoopbackCertificate.Certificate)));
         builder.Services.AddSingleton(time);
         builder.Services.AddControlPlaneDb(builder.Configuration);
+        builder.Services.AddSingleton<Authorizer>();
         builder.AddIdentity();
 
         var built = builder.Build();
@@ -61,7 +63,7 @@ internal sealed class IdentityHost : IAsyncDisposable
         built.MapGet("/healthz", () => "ok");
         built.MapGet("/provision/{token}/instructions", (string token) => token);
         built.MapGet("/subscriptions/{s}", async (string s, HttpContext http, Authorizer authorizer) =>
-            Results.Json(new WhoAmI(http.Principal(), await authorizer.CanAsync(http.Principal(), s, http.RequestAborted))));
+            Results.Json(new WhoAmI(http.Principal(), (await authorizer.GrantsOfAsync(http.Principal().ObjectId, [], http.RequestAborted)).Sees($"/subscriptions/{s}"))));
         await built.Services.InitializeIdentityAsync(CancellationToken.None);
         await built.StartAsync();
         return new(built);

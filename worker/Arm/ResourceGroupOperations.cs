@@ -12,7 +12,7 @@ internal sealed class DeleteResourceGroup(Acceptor acceptor, NpgsqlDataSource so
 
     private async Task<StepResult> DeleteResourcesAsync(StepContext<ResourceGroup, NoStatus> context, CancellationToken stop)
     {
-        var left = await source.ListResourcesAsync(new() { Subscription = context.Resource.Subscription, ResourceGroup = context.Resource.ResourceGroup, Size = 500 }, stop);
+        var left = await source.ListResourcesAsync(new() { Within = context.Resource.ResourceId, Size = 500 }, stop);
         if (left.Count == 0)
             return StepResult.Done;
 

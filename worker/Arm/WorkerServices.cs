@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Diagnostics.Metrics;
+using ControlPlane.Admission;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 using MassTransit;
@@ -24,8 +25,7 @@ internal static class WorkerServices
         services.AddSingleton<OperationClaims>();
         services.AddSingleton<OperationMetrics>();
         services.AddSingleton<OperationTools>();
-        services.AddSingleton<Quotas>();
-        services.AddSingleton<Acceptor>();
+        services.AddAdmission();
         services.AddSingleton<OperationPump>();
         services.AddHostedService(provider => provider.GetRequiredService<OperationPump>());
         return services;

@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 
-namespace ControlPlane.Api.Identity;
+namespace ControlPlane.Admission.Arm;
 
 /// <summary>
 /// A bounded cache without locks on reading. New entries go to the young generation; when that is full the old generation is dropped and the young one takes its

@@ -1,0 +1,86 @@
+using System.Threading.RateLimiting;
+using ControlPlane.Api.Identity;
+using Microsoft.Extensions.Options;
+
+namespace ControlPlane.Api.Arm;
+
+/// <summary>A budget of requests: so many at once, refilled at so many per second.</summary>
+internal sealed record Budget
+{
+    public required int Burst { get; set; }
+    public required int PerSecond { get; set; }
+}
+
+/// <summary>What each principal may ask of each subscription (and of the tenant), and how many requests of one subscription are worked on at once (<c>Throttling</c>). Per replica.</summary>
+internal sealed record ThrottlingOptions
+{
+    public Budget Reads { get; set; } = new() { Burst = 60_000, PerSecond = 1000 };
+    public Budget Writes { get; set; } = new() { Burst = 12_000, PerSecond = 200 };
+    public Budget Deletes { get; set; } = new() { Burst = 15_000, PerSecond = 250 };
+
+    /// <summary>Less than the connections to the store, so that a busy subscription leaves room for the others.</summary>
+    public int AtOncePerSubscription { get; set; } = 24;
+
+    /// <summary>Requests of one subscription that may wait for their turn.</summary>
+    public int WaitingPerSubscription { get; set; } = 400;
+}
+
+/// <summary>
+/// Azure Resource Manager's request limits: a token bucket per principal, subscription and kind of request, told by <c>x-ms-ratelimit-remaining-*</c>; 429 and
+/// <c>Retry-After</c> when it is empty. Polling an operation costs nothing. Besides, each subscription has a share of this replica only.
+/// </summary>
+internal sealed class Throttling(RequestDelegate next, IOptions<ThrottlingOptions> options)
+{
+    private const string Subscriptions = "/subscriptions/";
+    private static readonly string[] Kinds = ["reads", "writes", "deletes"];
+
+    private readonly PartitionedRateLimiter<(string Principal, string Scope)>[] budgets = [Limiter(options.Value.Reads), Limiter(options.Value.Writes), Limiter(options.Value.Deletes)];
+
+    private readonly PartitionedRateLimiter<string> shares = PartitionedRateLimiter.Create<string, string>(
+        scope => RateLimitPartition.GetConcurrencyLimiter(scope, _ => new() { PermitLimit = options.Value.AtOncePerSubscription, QueueLimit = options.Value.WaitingPerSubscription, QueueProcessingOrder = QueueProcessingOrder.OldestFirst }),
+        StringComparer.OrdinalIgnoreCase);
+
+    public async Task InvokeAsync(HttpContext http)
+    {
+        if (http.Features.Get<Principal>() is not { } principal)
+        {
+            await next(http);
+            return;
+        }
+
+        var path = http.Request.Path.Value ?? "/";
+        var scope = SubscriptionOf(path);
+        if (!IsPoll(path))
+            Spend(http, principal, scope);
+        using var share = await shares.AcquireAsync(scope, 1, http.RequestAborted);
+        if (!share.IsAcquired)
+            throw ArmErrors.Throttled("Too many requests of this subscription are being worked on.", TimeSpan.FromSeconds(1));
+        await next(http);
+    }
+
+    private void Spend(HttpContext http, Principal principal, string scope)
+    {
+        var kind = HttpMethods.IsGet(http.Request.Method) || HttpMethods.IsHead(http.Request.Method) ? 0 : HttpMethods.IsDelete(http.Request.Method) ? 2 : 1;
+        var who = (principal.ObjectId, scope);
+        using var spent = budgets[kind].AttemptAcquire(who);
+        http.Response.Headers[$"x-ms-ratelimit-remaining-{(scope.Length > 0 ? "subscription" : "tenant")}-{Kinds[kind]}"] = (budgets[kind].GetStatistics(who)?.CurrentAvailablePermits ?? 0).ToString();
+        if (spent.IsAcquired)
+            return;
+        throw ArmErrors.Throttled($"Number of '{Kinds[kind]}' requests for {(scope.Length > 0 ? $"subscription '{scope}'" : "the tenant")} actor '{principal.ObjectId}' exceeded.",
+            spent.TryGetMetadata(MetadataName.RetryAfter, out var wait) && wait > TimeSpan.FromSeconds(1) ? wait : TimeSpan.FromSeconds(1));
+    }
+
+    private static PartitionedRateLimiter<(string Principal, string Scope)> Limiter(Budget budget) => PartitionedRateLimiter.Create<(string Principal, string Scope), (string Principal, string Scope)>(
+        who => RateLimitPartition.GetTokenBucketLimiter(who, _ => new() { TokenLimit = budget.Burst, TokensPerPeriod = budget.PerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0, AutoReplenishment = true }));
+
+    private static bool IsPoll(string path) => path.Contains("/operationStatuses/", StringComparison.OrdinalIgnoreCase) || path.Contains("/operationResults/", StringComparison.OrdinalIgnoreCase);
+
+    /// <summary>In lower case; empty at the tenant.</summary>
+    private static string SubscriptionOf(string path)
+    {
+        if (!path.StartsWith(Subscriptions, StringComparison.OrdinalIgnoreCase))
+            return "";
+        var end = path.IndexOf('/', Subscriptions.Length);
+        return (end < 0 ? path[Subscriptions.Length..] : path[Subscriptions.Length..end]).ToLowerInvariant();
+    }
+}
