@@ -1,5 +1,6 @@
 using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
+using ControlPlane.Admission.Policy;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,6 +18,8 @@ internal static class AdmissionServices
         services.TryAddSingleton<Authorizer>();
         services.TryAddSingleton<ResourceEnvelope>();
         services.TryAddSingleton<ResourceLookup>();
+        services.TryAddSingleton<PolicyCatalogue>();
+        services.TryAddSingleton<PolicyGate>();
         services.TryAddSingleton<ResourceWrites>();
         return services;
     }

@@ -110,5 +110,13 @@ internal sealed class CompiledOperation(PolicyOperation operation, PolicyFunctio
     public PolicyOperationKind Kind => operation.Kind;
     public Func<PolicyScope, JsonElement> Field { get; } = functions.Compile(operation.Field);
     public Func<PolicyScope, JsonElement> Value { get; } = operation.Value is null ? _ => default : functions.Compile(operation.Value);
-    public Func<PolicyScope, bool> Applies { get; } = operation.Condition is null ? _ => true : functions.Compile(operation.Condition) is var condition ? scope => PolicyJson.IsTrue(condition(scope)) : _ => true;
+    public Func<PolicyScope, bool> Applies { get; } = Condition(operation, functions);
+
+    private static Func<PolicyScope, bool> Condition(PolicyOperation operation, PolicyFunctions functions)
+    {
+        if (operation.Condition is null)
+            return _ => true;
+        var condition = functions.Compile(operation.Condition);
+        return scope => PolicyJson.IsTrue(condition(scope));
+    }
 }

@@ -1,4 +1,6 @@
 using System.Text.Json;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence.Arm;
 
 namespace ControlPlane.Admission.Policy;
 
@@ -46,4 +48,45 @@ internal static class PolicyJson
 
         return default;
     }
+}
+
+/// <summary>Stored resources as rules see them.</summary>
+internal static class PolicyTargets
+{
+    /// <summary>A resource as its readers see it.</summary>
+    public static JsonElement Resource(string id, string? location, string tags, string properties, string status)
+    {
+        var parsed = ResourceId.Parse(id);
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            json.WriteString("id", id);
+            json.WriteString("name", parsed.Name);
+            json.WriteString("fullName", string.Join('/', parsed.Names));
+            json.WriteString("type", parsed.Type.ToString());
+            if (location is not null)
+                json.WriteString("location", location);
+            json.WritePropertyName("tags");
+            json.WriteRawValue(tags);
+            json.WriteStartObject("properties");
+            foreach (var document in (string[])[properties, status])
+            {
+                using var members = JsonDocument.Parse(document);
+                foreach (var member in members.RootElement.EnumerateObject())
+                    member.WriteTo(json);
+            }
+
+            json.WriteEndObject();
+            json.WriteEndObject();
+        }
+
+        return JsonSerializer.Deserialize<JsonElement>(buffer.ToArray());
+    }
+
+    /// <summary>What <c>resourceGroup()</c> is; nothing outside a group.</summary>
+    public static JsonElement Group(ResourceRow? group) => group is null ? default : Group(group.Id, group.Location, group.Tags);
+
+    public static JsonElement Group(string id, string? location, string tags) =>
+        Json.Element(new { id, name = ResourceId.Parse(id).Name, location, tags = Json.Read<JsonElement>(tags) });
 }

@@ -47,8 +47,7 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
         }
     }
 
-    public static IEnumerable<Reference> References(PolicyAssignment wanted) =>
-        ResourceId.TryParse(wanted.PolicyDefinitionId, out var definition) && definition.Subscription.Length > 0 ? [new("policyDefinitionId", wanted.PolicyDefinitionId, PolicyDefinition.Type)] : [];
+    public static IEnumerable<Reference> References(PolicyAssignment wanted) => [new("policyDefinitionId", wanted.PolicyDefinitionId, PolicyDefinition.Type)];
 }
 
 /// <summary>Whether an assignment has any effect besides reporting.</summary>

@@ -8,18 +8,19 @@ public sealed record PolicyDefinition : IResource<PolicyDefinition, NoStatus>
 {
     public static ResourceType Type { get; } = new("Microsoft.Authorization", "policyDefinitions");
     public static IReadOnlyList<string> ApiVersions => PolicyApi.Versions;
-    public static ResourceScopes Scopes => ResourceScopes.Subscription;
+    public static ResourceScopes Scopes => ResourceScopes.Tenant | ResourceScopes.Subscription;
     public static bool IsTracked => false;
     public static bool CompletesOnWrite => true;
+    public static IReadOnlyDictionary<string, PolicyDefinition> BuiltIns => BuiltInPolicies.ByName;
 
     public string? DisplayName { get; init; }
     public string? Description { get; init; }
 
-    /// <summary><c>Custom</c> for all that can be written.</summary>
-    public PolicyType? PolicyType { get; init; }
+    /// <summary>Custom; BuiltIn for those that every tenant has.</summary>
+    public PolicyType PolicyType { get; init; }
 
     /// <summary><c>All</c> judges every type; <c>Indexed</c> only those with tags and location.</summary>
-    public string? Mode { get; init; }
+    public string Mode { get; init; } = "All";
 
     public JsonElement? Metadata { get; init; }
     public string? Version { get; init; }
@@ -32,7 +33,7 @@ public sealed record PolicyDefinition : IResource<PolicyDefinition, NoStatus>
     {
         if (wanted.PolicyType is Policy.PolicyType.BuiltIn)
             yield return new("policyType", "must be Custom: built-in definitions come with the control plane");
-        if (wanted.Mode is { } mode && !mode.Equals("All", StringComparison.OrdinalIgnoreCase) && !mode.Equals("Indexed", StringComparison.OrdinalIgnoreCase))
+        if (!wanted.Mode.Equals("All", StringComparison.OrdinalIgnoreCase) && !wanted.Mode.Equals("Indexed", StringComparison.OrdinalIgnoreCase))
             yield return new("mode", "must be All or Indexed");
         if (wanted.Parameters is { Count: > 20 })
             yield return new("parameters", "has more than 20 entries");

@@ -82,7 +82,7 @@ public abstract record PolicyExpression
         {
             if (depth > Deepest)
                 throw Fault($"nested deeper than {Deepest}");
-            var value = Peek() switch
+            PolicyExpression value = Peek() switch
             {
                 '\'' => new Literal(Json.Element(Quoted())),
                 '-' or (>= '0' and <= '9') => Number(),
@@ -113,7 +113,8 @@ public abstract record PolicyExpression
             {
                 do
                     arguments.Add(Value(depth + 1));
-                while (Next() is ',' || (text[at - 1] != ')' && throw Fault("expected , or )")));
+                while (Peek() == ',' && Next() == ',');
+                Expect(')');
             }
 
             if (!Functions.TryGetValue(name, out var count))

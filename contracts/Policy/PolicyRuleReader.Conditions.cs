@@ -64,7 +64,7 @@ public sealed partial class PolicyRuleReader
         }
 
         var read = json.EnumerateArray().Select((one, at) => Condition(one, $"{path}[{at}]")).ToList();
-        return read.Contains(null) ? null : read!;
+        return read.Contains(null) ? null : [.. read.OfType<PolicyCondition>()];
     }
 
     private PolicyCondition.OfCount? Count(JsonElement json, string path)
