@@ -14,7 +14,7 @@ internal sealed class AssignedPolicy
     public AssignedPolicy(ResourceRow row, PolicyAssignment assignment, KnownDefinition definition)
     {
         (Row, Assignment, Definition) = (row, assignment, definition);
-        notScopes = [.. (assignment.NotScopes ?? []).Select(scope => ResourceId.Parse(scope).Key)];
+        notScopes = [.. assignment.NotScopes.Select(scope => ResourceId.Parse(scope).Key)];
         isIndexed = definition.Properties.Mode.Equals("Indexed", StringComparison.OrdinalIgnoreCase);
         Compiled = new(definition.Rule, Parameters(assignment, definition.Properties));
     }
@@ -45,13 +45,13 @@ internal sealed class AssignedPolicy
     private static Dictionary<string, JsonElement> Parameters(PolicyAssignment assignment, PolicyDefinition definition)
     {
         var values = new Dictionary<string, JsonElement>(StringComparer.OrdinalIgnoreCase);
-        foreach (var (name, parameter) in definition.Parameters ?? new Dictionary<string, PolicyParameter>())
+        foreach (var (name, parameter) in definition.Parameters)
         {
             if (parameter.DefaultValue is { } value)
                 values[name] = value;
         }
 
-        foreach (var (name, given) in assignment.Parameters ?? new Dictionary<string, PolicyParameterValue>())
+        foreach (var (name, given) in assignment.Parameters)
             values[name] = given.Value;
         return values;
     }

@@ -86,7 +86,7 @@ internal sealed class PolicyGate(PolicyCatalogue catalogue)
         var properties = PolicyJson.Member(body, "properties");
         if (!ResourceId.TryParse(PolicyJson.Text(PolicyJson.Member(properties, "policyDefinitionId")), out var id) || !(await catalogue.FindAsync([id.Key], cancel)).TryGetValue(id.Key, out var definition))
             return;
-        var declared = new Dictionary<string, PolicyParameter>(definition.Properties.Parameters ?? new Dictionary<string, PolicyParameter>(), StringComparer.OrdinalIgnoreCase);
+        var declared = definition.Properties.Parameters.DistinctBy(one => one.Key, StringComparer.OrdinalIgnoreCase).ToDictionary(one => one.Key, one => one.Value, StringComparer.OrdinalIgnoreCase);
         var given = PolicyJson.Member(properties, "parameters") is { ValueKind: JsonValueKind.Object } parameters
             ? parameters.EnumerateObject().DistinctBy(one => one.Name, StringComparer.OrdinalIgnoreCase).ToDictionary(one => one.Name, one => PolicyJson.Member(one.Value, "value"), StringComparer.OrdinalIgnoreCase) : [];
         var faults = given.Keys.Where(name => !declared.ContainsKey(name))
@@ -127,7 +127,7 @@ internal sealed class PolicyGate(PolicyCatalogue catalogue)
             policyAssignmentName = policy.Row.Name,
             policyAssignmentDisplayName = policy.Assignment.DisplayName,
             policyAssignmentScope = policy.Row.ResourceId.Scope?.Text,
-            policyAssignmentParameters = policy.Assignment.Parameters ?? new Dictionary<string, PolicyParameterValue>(),
+            policyAssignmentParameters = policy.Assignment.Parameters,
         })))]));
     }
 }

@@ -3,10 +3,15 @@ using static ControlPlane.Api.ResourceGraph.KqlExpression;
 
 namespace ControlPlane.Api.ResourceGraph;
 
-/// <summary>Turns expressions into SQL. None fails on data: what cannot be computed of a row is null.</summary>
+/// <summary>Turns expressions into SQL. What cannot be computed of a row is null; only a number beyond all ranges fails.</summary>
 internal sealed class KqlScalars(KqlParameters parameters, IReadOnlyList<KqlSql> columns)
 {
-    public KqlSql Compile(KqlExpression expression) => expression switch
+    /// <summary>Conversions repeat what they convert: without a bound a short query could become a statement of any length.</summary>
+    private const int LongestSql = 64 * 1024;
+
+    public KqlSql Compile(KqlExpression expression) => Inner(expression) is var compiled && compiled.Sql.Length <= LongestSql ? compiled : throw expression.At.Fault("this is too complex; compute parts of it with extend");
+
+    private KqlSql Inner(KqlExpression expression) => expression switch
     {
         Literal literal => parameters.Literal(literal.Value),
         Name name => Column(name.At),
@@ -54,21 +59,13 @@ internal sealed class KqlScalars(KqlParameters parameters, IReadOnlyList<KqlSql>
             return new($"({left.Sql} {op} {right.Sql})", left.Kind);
         if (left.Kind is not (KqlKind.Long or KqlKind.Real or KqlKind.Dynamic) || right.Kind is not (KqlKind.Long or KqlKind.Real or KqlKind.Dynamic))
             throw sum.At.Fault($"'{op}' does not go with a {left.Kind} and a {right.Kind}; convert them, for example with toint()");
-        // In numeric nothing overflows on the way; beyond the range of a long there is no value.
-        if (left.Kind is KqlKind.Long && right.Kind is KqlKind.Long)
-        {
-            var by = op is "/" or "%" ? $"nullif({right.Sql}, 0)::numeric" : $"{right.Sql}::numeric";
-            var exact = op == "/" ? $"trunc({left.Sql}::numeric / {by})" : $"({left.Sql}::numeric {op} {by})";
-            return new($"case when abs({exact}) < 9000000000000000000 then ({exact})::bigint end", KqlKind.Long);
-        }
-
-        var (a, b) = (left.AsOwnNumber().Sql, right.AsOwnNumber().Sql);
+        var kind = left.Kind is KqlKind.Long && right.Kind is KqlKind.Long ? KqlKind.Long : KqlKind.Real;
+        var (a, b) = kind is KqlKind.Long ? (left.Sql, right.Sql) : (left.AsOwnNumber().Sql, right.AsOwnNumber().Sql);
         return op switch
         {
-            "/" => new($"case when abs({b}) > 1e-150 and abs({a}) < 1e150 and (abs({a}) > 1e-150 or ({a}) = 0) and abs({b}) < 1e150 then ({a}) / ({b}) end", KqlKind.Real),
-            "%" => new($"case when abs({b}) between 1e-9 and 1e15 and abs({a}) < 1e15 then mod(({a})::numeric, ({b})::numeric)::double precision end", KqlKind.Real),
-            "*" => new($"case when abs({a}) < 1e150 and abs({b}) < 1e150 and (abs({a}) > 1e-150 or ({a}) = 0) and (abs({b}) > 1e-150 or ({b}) = 0) then ({a}) * ({b}) end", KqlKind.Real),
-            _ => new($"case when abs({a}) < 1e300 and abs({b}) < 1e300 then ({a}) {op} ({b}) end", KqlKind.Real),
+            "%" when kind is KqlKind.Real => new($"mod(({a})::numeric, nullif(({b})::numeric, 0))::double precision", kind),
+            "/" or "%" => new($"(({a}) {op} nullif({b}, 0))", kind),
+            _ => new($"(({a}) {op} ({b}))", kind),
         };
     }
 

@@ -26,22 +26,16 @@ internal sealed record KqlSql(string Sql, KqlKind Kind, string? Name = null)
         KqlKind.Long => new($"({Sql})::double precision", KqlKind.Real),
         KqlKind.Bool => new($"({Sql})::int::double precision", KqlKind.Real),
         KqlKind.Text => new($"case when {Sql} ~ '^\\s*[+-]?\\d{{1,30}}(\\.\\d{{1,30}})?([eE][+-]?\\d{{1,2}})?\\s*$' then ({Sql})::double precision end", KqlKind.Real),
-        KqlKind.Dynamic => new($"case when jsonb_typeof({Sql}) = 'string' then {AsText().AsReal().Sql} else {NumberIn(Sql)} end", KqlKind.Real),
+        KqlKind.Dynamic => AsText().AsReal(),
         _ => new("null::double precision", KqlKind.Real),
     };
 
-    public KqlSql AsLong()
-    {
-        if (Kind is KqlKind.Long)
-            return this;
-        var real = AsReal().Sql;
-        return new($"case when abs({real}) < 9e18 then trunc({real})::bigint end", KqlKind.Long);
-    }
+    public KqlSql AsLong() => Kind is KqlKind.Long ? this : new($"trunc({AsReal().Sql})::bigint", KqlKind.Long);
 
     public KqlSql AsBool() => Kind switch
     {
         KqlKind.Bool => this,
-        KqlKind.Dynamic => new($"case when jsonb_typeof({Sql}) = 'boolean' then ({Sql} #>> '{{}}')::boolean when jsonb_typeof({Sql}) = 'string' then {AsText().AsBool().Sql} end", KqlKind.Bool),
+        KqlKind.Dynamic => AsText().AsBool(),
         KqlKind.Text => new($"case lower({Sql}) when 'true' then true when 'false' then false end", KqlKind.Bool),
         KqlKind.Long or KqlKind.Real => new($"({Sql}) <> 0", KqlKind.Bool),
         _ => new("null::boolean", KqlKind.Bool),

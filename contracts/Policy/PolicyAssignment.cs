@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 
@@ -22,15 +23,15 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
     public string? Scope { get; init; }
 
     /// <summary>Ids below the scope to which the assignment does not apply.</summary>
-    public IReadOnlyList<string>? NotScopes { get; init; }
+    public IReadOnlyList<string> NotScopes { get; init; } = [];
 
     /// <summary><c>DoNotEnforce</c> reports who breaks the rule and refuses and changes nothing.</summary>
     public EnforcementMode EnforcementMode { get; init; }
 
-    public IReadOnlyDictionary<string, PolicyParameterValue>? Parameters { get; init; }
+    public IReadOnlyDictionary<string, PolicyParameterValue> Parameters { get; init; } = ImmutableDictionary<string, PolicyParameterValue>.Empty;
 
     /// <summary>What a refused caller is told; the first one counts.</summary>
-    public IReadOnlyList<NonComplianceMessage>? NonComplianceMessages { get; init; }
+    public IReadOnlyList<NonComplianceMessage> NonComplianceMessages { get; init; } = [];
 
     public JsonElement? Metadata { get; init; }
 
@@ -38,9 +39,9 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
     {
         if (!ResourceId.TryParse(wanted.PolicyDefinitionId, out var definition) || definition.Type != PolicyDefinition.Type)
             yield return new("policyDefinitionId", "must be the id of a policy definition, such as /subscriptions/{id}/providers/Microsoft.Authorization/policyDefinitions/{name}");
-        if (wanted.NotScopes is { Count: > 400 })
+        if (wanted.NotScopes.Count > 400)
             yield return new("notScopes", "has more than 400 entries");
-        foreach (var (scope, at) in (wanted.NotScopes ?? []).Select((one, at) => (one, at)))
+        foreach (var (scope, at) in wanted.NotScopes.Select((one, at) => (one, at)))
         {
             if (!ResourceId.TryParse(scope, out _))
                 yield return new($"notScopes[{at}]", "must be the id of a resource group or a resource");

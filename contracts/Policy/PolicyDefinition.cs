@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 
@@ -24,7 +25,7 @@ public sealed record PolicyDefinition : IResource<PolicyDefinition, NoStatus>
 
     public JsonElement? Metadata { get; init; }
     public string? Version { get; init; }
-    public IReadOnlyDictionary<string, PolicyParameter>? Parameters { get; init; }
+    public IReadOnlyDictionary<string, PolicyParameter> Parameters { get; init; } = ImmutableDictionary<string, PolicyParameter>.Empty;
 
     /// <summary><c>{"if": condition, "then": {"effect": …, "details": …}}</c>.</summary>
     public required JsonElement PolicyRule { get; init; }
@@ -35,9 +36,9 @@ public sealed record PolicyDefinition : IResource<PolicyDefinition, NoStatus>
             yield return new("policyType", "must be Custom: built-in definitions come with the control plane");
         if (!wanted.Mode.Equals("All", StringComparison.OrdinalIgnoreCase) && !wanted.Mode.Equals("Indexed", StringComparison.OrdinalIgnoreCase))
             yield return new("mode", "must be All or Indexed");
-        if (wanted.Parameters is { Count: > 20 })
+        if (wanted.Parameters.Count > 20)
             yield return new("parameters", "has more than 20 entries");
-        foreach (var (name, parameter) in wanted.Parameters ?? new Dictionary<string, PolicyParameter>())
+        foreach (var (name, parameter) in wanted.Parameters)
         {
             if (parameter.DefaultValue is { } value && PolicyParameters.WhyNot(parameter, value) is { } why)
                 yield return new($"parameters.{name}.defaultValue", why);

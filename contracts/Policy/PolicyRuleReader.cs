@@ -17,9 +17,9 @@ public sealed partial class PolicyRuleReader
     private PolicyRuleReader(IReadOnlyDictionary<string, PolicyParameter> parameters) => this.parameters = parameters;
 
     /// <summary>The rule, or null and every fault.</summary>
-    public static PolicyRule? Read(JsonElement rule, IReadOnlyDictionary<string, PolicyParameter>? parameters, out IReadOnlyList<Violation> faults)
+    public static PolicyRule? Read(JsonElement rule, IReadOnlyDictionary<string, PolicyParameter> parameters, out IReadOnlyList<Violation> faults)
     {
-        var reader = new PolicyRuleReader(new Dictionary<string, PolicyParameter>(parameters ?? new Dictionary<string, PolicyParameter>(), StringComparer.OrdinalIgnoreCase));
+        var reader = new PolicyRuleReader(parameters.DistinctBy(one => one.Key, StringComparer.OrdinalIgnoreCase).ToDictionary(one => one.Key, one => one.Value, StringComparer.OrdinalIgnoreCase));
         var read = reader.Rule(rule, "policyRule");
         faults = reader.faults;
         return reader.faults.Count == 0 ? read : null;
