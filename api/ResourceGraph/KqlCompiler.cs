@@ -37,7 +37,7 @@ internal sealed class KqlCompiler(KqlParameters parameters, KqlView view)
         KqlOperator.Distinct distinct => Distinct(rows, distinct),
         KqlOperator.Summarize summarize => Summarize(rows, summarize),
         KqlOperator.Order order => Order(rows, order),
-        KqlOperator.Take take => rows with { Sql = $"select * from ({rows.Sql}) t{(rows.Order is { } by ? $" order by {by}" : "")} limit {parameters.Add(take.Count)}" },
+        KqlOperator.Take take => rows with { Sql = $"select * from ({rows.Sql}) t{(rows.Order is { } by ? $" order by {by}" : "")} limit {parameters.Add(take.Rows)}" },
         KqlOperator.Count => Count(rows),
         KqlOperator.Join join => Join(rows, join),
         KqlOperator.MvExpand expand => Expand(rows, expand),

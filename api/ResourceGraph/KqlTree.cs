@@ -22,7 +22,7 @@ internal abstract record KqlOperator(KqlToken At)
 
     public sealed record Order(KqlToken At, IReadOnlyList<KqlOrder> By) : KqlOperator(At);
 
-    public sealed record Take(KqlToken At, long Count) : KqlOperator(At);
+    public sealed record Take(KqlToken At, long Rows) : KqlOperator(At);
 
     public sealed record Count(KqlToken At) : KqlOperator(At);
 
