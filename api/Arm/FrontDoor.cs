@@ -4,6 +4,8 @@ using ControlPlane.Api.BareMetal;
 using ControlPlane.Api.Deployments;
 using ControlPlane.Api.Identity;
 using ControlPlane.Api.Metering;
+using ControlPlane.Api.Policy;
+using ControlPlane.Api.ResourceGraph;
 using ControlPlane.Api.Subscriptions;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Defaults;
@@ -54,6 +56,8 @@ internal static class FrontDoor
         ProviderOperations.Map(app);
         TagEndpoints.Map(app);
         PermissionEndpoints.Map(app);
+        PolicyInsightsEndpoints.Map(app);
+        ResourceGraphEndpoints.Map(app);
         ActivityLogEndpoints.Map(app);
         DeploymentEndpoints.Map(app);
         OpenApi.Map(app);
