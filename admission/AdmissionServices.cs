@@ -1,5 +1,7 @@
 using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
+using ControlPlane.Admission.Deployments;
+using ControlPlane.Admission.Policy;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -17,7 +19,12 @@ internal static class AdmissionServices
         services.TryAddSingleton<Authorizer>();
         services.TryAddSingleton<ResourceEnvelope>();
         services.TryAddSingleton<ResourceLookup>();
+        services.TryAddSingleton<PolicyCatalogue>();
+        services.TryAddSingleton<PolicyGate>();
         services.TryAddSingleton<ResourceWrites>();
+        services.TryAddSingleton<DeploymentWrites>();
+        services.TryAddSingleton<Preflight>();
+        services.TryAddSingleton<WhatIf>();
         return services;
     }
 }

@@ -15,6 +15,7 @@ have() {
     case "$1" in
         postgresql) find_postgres ;;
         rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] ;;
+        azure-cli) [ -x /usr/bin/az ] ;;
         sushy) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import sushy' 2>/dev/null ;;
         python3) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import json, xml.etree' 2>/dev/null ;;
         pgbench) find_postgres && [ -x "$PG_BIN/pgbench" ] ;;
@@ -102,7 +103,7 @@ cmd_doctor() {
     for name in curl jq openssl postgresql runuser; do
         have "$name" && say "ok       $name" || { say "missing  $name (for up: $(debian_package "$name"))"; ok=1; }
     done
-    for name in rabbitmq sushy python3 pgbench npm; do
+    for name in rabbitmq sushy python3 pgbench azure-cli npm; do
         have "$name" && say "ok       $name" || { say "missing  $name (for test: $(debian_package "$name"))"; ok=1; }
     done
     return "$ok"

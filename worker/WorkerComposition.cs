@@ -2,6 +2,7 @@ using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.BareMetal;
 using ControlPlane.Worker.Clusters;
 using ControlPlane.Worker.Metering;
+using ControlPlane.Worker.Policy;
 
 namespace ControlPlane.Worker;
 
@@ -14,6 +15,7 @@ internal static class WorkerComposition
         builder.Services.AddClusters();
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
+        builder.Services.AddHostedService<PolicyEvaluation>();
         return builder;
     }
 }

@@ -21,4 +21,25 @@ internal static class MergePatch
 
         return result;
     }
+
+    /// <summary>The patch that makes <paramref name="to"/> out of <paramref name="from"/>.</summary>
+    public static JsonObject Between(JsonObject? from, JsonObject? to)
+    {
+        var patch = new JsonObject();
+        foreach (var (name, _) in from ?? [])
+        {
+            if (to?.ContainsKey(name) is not true)
+                patch[name] = null;
+        }
+
+        foreach (var (name, value) in to ?? [])
+        {
+            var before = from?[name];
+            if (JsonNode.DeepEquals(before, value))
+                continue;
+            patch[name] = before is JsonObject inner && value is JsonObject wanted ? Between(inner, wanted) : value?.DeepClone();
+        }
+
+        return patch;
+    }
 }

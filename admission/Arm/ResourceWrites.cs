@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ControlPlane.Admission.Authorization;
+using ControlPlane.Admission.Policy;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 
@@ -27,7 +28,7 @@ internal sealed record Written(ResourceRow? Row, NewOperation? Operation = null,
 /// Every write to a resource, once for every resource type and for whoever asks, a client or a deployment: read what is, check every rule, store in one transaction.
 /// What stands in the way is thrown as an <see cref="ArmException"/>, and then nothing was changed. Telling the workers is left to the caller.
 /// </summary>
-internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, ResourceEnvelope envelope, Authorizer authorizer, Locations locations)
+internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, ResourceEnvelope envelope, Authorizer authorizer, PolicyGate policies, Locations locations)
 {
     private static readonly JsonElement EmptyParameters = JsonSerializer.SerializeToElement(new { });
 
@@ -36,7 +37,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
         var (id, type) = (request.Id, request.Type);
         var around = await DecideAsync(request, "write", cancel);
         request.Preconditions.Demand(around.Current);
-        var wanted = envelope.Put(type, id, body, around.Current);
+        var wanted = envelope.Put(type, id, await policies.PutAsync(type, around, body, cancel), around.Current);
         var operation = type.CompletesOnWrite ? null : NewOperation(request, "put", wanted.Location ?? locations.Names[0]);
         var state = operation is null ? ProvisioningState.Succeeded : around.Current is null ? ProvisioningState.Accepted : ProvisioningState.Updating;
         return await StoreAsync(request, around.Current, wanted, state, operation, cancel);
@@ -47,6 +48,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
         var around = await DecideAsync(request, "write", cancel);
         var current = around.Current ?? throw ArmErrors.ResourceNotFound(request.Id);
         request.Preconditions.Demand(current);
+        body = await policies.PatchAsync(request.Type, around, body, cancel);
         var wanted = ResourceEnvelope.Patch(request.Type, body, current);
         // Tags concern nobody but readers: they are complete once stored.
         return request.Type.CompletesOnWrite || !body.TryGetProperty("properties", out _)
@@ -67,7 +69,8 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
             around.DemandPlace();
             request.Preconditions.Demand(current);
             around.DemandUnlocked(action, isDelete: false);
-            var outcome = await acceptor.AcceptAsync(Unchanged(current, request, current.State, verb) with { Tags = change(current.Tags), Action = action }, cancel);
+            var tags = await policies.TagAsync(request.Type, around, change(current.Tags), cancel);
+            var outcome = await acceptor.AcceptAsync(Unchanged(current, request, current.State, verb) with { Tags = tags, Action = action }, cancel);
             if (outcome is AcceptOutcome.Accepted)
                 return new((await lookup.SurroundingsAsync(request.Id, below: false, cancel)).Current ?? throw ArmErrors.ResourceNotFound(request.Id));
             if (outcome is not AcceptOutcome.Changed)

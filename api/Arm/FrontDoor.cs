@@ -1,8 +1,11 @@
 using ControlPlane.Admission;
 using ControlPlane.Api.Authorization;
 using ControlPlane.Api.BareMetal;
+using ControlPlane.Api.Deployments;
 using ControlPlane.Api.Identity;
 using ControlPlane.Api.Metering;
+using ControlPlane.Api.Policy;
+using ControlPlane.Api.ResourceGraph;
 using ControlPlane.Api.Subscriptions;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Defaults;
@@ -56,7 +59,10 @@ internal static class FrontDoor
         ProviderOperations.Map(app);
         TagEndpoints.Map(app);
         PermissionEndpoints.Map(app);
+        PolicyInsightsEndpoints.Map(app);
+        ResourceGraphEndpoints.Map(app);
         ActivityLogEndpoints.Map(app);
+        DeploymentEndpoints.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);
         return app;

@@ -22,7 +22,18 @@ public sealed class DiscoveryTests(IdentityFixture fixture) : IClassFixture<Iden
         Assert.Equal(Host.Endpoint + authority, document.GetProperty("issuer").GetString());
         Assert.Equal(Host.Endpoint + token, document.GetProperty("token_endpoint").GetString());
         Assert.Equal(Host.Endpoint + keys, document.GetProperty("jwks_uri").GetString());
-        Assert.StartsWith(Host.Endpoint, document.GetProperty("authorization_endpoint").GetString(), StringComparison.Ordinal);
+        foreach (var (endpoint, isPost) in new[] { ("authorization_endpoint", false), ("device_authorization_endpoint", true) })
+        {
+            // It is there, and says what is missing.
+            using var request = new HttpRequestMessage(isPost ? HttpMethod.Post : HttpMethod.Get, new Uri(document.GetProperty(endpoint).GetString()!)) { Content = isPost ? new FormUrlEncodedContent([]) : null };
+            using var served = await Host.Client.SendAsync(request);
+            Assert.Equal(HttpStatusCode.BadRequest, served.StatusCode);
+        }
+
+        Assert.Equal(["S256"], document.GetProperty("code_challenge_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Equal(["RS256"], document.GetProperty("id_token_signing_alg_values_supported").EnumerateArray().Select(algorithm => algorithm.GetString()));
+        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Superset(new HashSet<string?>(["authorization_code", "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]), document.GetProperty("grant_types_supported").EnumerateArray().Select(grant => grant.GetString()).ToHashSet());
 
         var issued = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(await Host.TokenAsync(token));
         Assert.Equal(document.GetProperty("issuer").GetString(), issued.Issuer);
