@@ -29,12 +29,12 @@ internal static class OpenApi
     public static void Map(IEndpointRouteBuilder app)
     {
         var route = new ArmRoute("", Action: null, "A document of the contract, for whoever is signed in.");
-        app.MapArm(HttpMethod.Get, "/openapi.yaml", route, http =>
+        app.MapArm(HttpMethod.Get, "/openapi.yaml", route, async http =>
         {
             using var text = new StringWriter(CultureInfo.InvariantCulture);
             Documents(http).Whole().SerializeAsV3(new OpenApiYamlWriter(text));
             http.Response.ContentType = "application/yaml; charset=utf-8";
-            return http.Response.WriteAsync(text.ToString(), http.RequestAborted);
+            await http.Response.WriteAsync(text.ToString(), http.RequestAborted);
         });
         app.MapArm(HttpMethod.Get, "/swagger", route, http => http.Response.WriteAsJsonAsync(Documents(http).Namespaces.Append(Swagger.Common), http.RequestAborted));
         app.MapArm(HttpMethod.Get, "/swagger/{provider}.json", route, http =>

@@ -54,10 +54,10 @@ internal sealed partial record DocumentedRoute(string Path, HttpMethod Method, A
         var routes = same.ToList();
         if (routes.Count == 1)
             return routes[0];
+        if (routes.Select(route => route.Provider).Distinct(StringComparer.Ordinal).Count() > 1)
+            return routes[0] with { Path = routes[0].Path.Replace(Provided + routes[0].Provider, Provided + AnyProvider, StringComparison.Ordinal) };
         var tails = routes.Select(route => route.Path[Math.Max(route.Path.LastIndexOf(Provided, StringComparison.Ordinal), 0)..]).Distinct(StringComparer.Ordinal).ToList();
-        if (tails.Count == 1)
-            return routes[0] with { Path = "/{scope}" + tails[0] };
-        return routes[0] with { Path = routes[0].Path.Replace(Provided + routes[0].Provider, Provided + AnyProvider, StringComparison.Ordinal) };
+        return tails.Count == 1 ? routes[0] with { Path = "/{scope}" + tails[0] } : routes[0];
     }
 
     /// <summary>A name is called after the segment before it: <c>racks/{name}</c> becomes <c>racks/{rackName}</c>.</summary>

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
 using Microsoft.OpenApi;
@@ -27,7 +28,15 @@ internal sealed class OpenApiSchemas
     }
 
     /// <summary>A reference, or the schema itself where it has no name.</summary>
-    public IOpenApiSchema Of(Type type) => generator.GenerateSchema(type, repository) is OpenApiSchemaReference named ? Reference(named.Reference.Id!) : generator.GenerateSchema(type, repository);
+    public IOpenApiSchema Of(Type type) => type == typeof(JsonElement) ? AnyObject() : generator.GenerateSchema(type, repository) is OpenApiSchemaReference named ? Reference(named.Reference.Id!) : generator.GenerateSchema(type, repository);
+
+    /// <summary>JSON whose members another document defines, such as a template.</summary>
+    private OpenApiSchemaReference AnyObject()
+    {
+        if (!repository.Schemas.ContainsKey(nameof(AnyObject)))
+            repository.AddDefinition(nameof(AnyObject), new() { Type = JsonSchemaType.Object, Description = "A JSON object of any members." });
+        return Reference(nameof(AnyObject));
+    }
 
     /// <summary>Puts those that the paths need into the document.</summary>
     public void Complete()
@@ -58,8 +67,17 @@ internal sealed class OpenApiSchemas
             : type == typeof(ErrorInfo) ? "ErrorAdditionalInfo"
             : type == typeof(SystemData) ? "systemData"
             : ResourceTypes.All.Any(registered => registered.PropertiesType == type) ? type.Name + "Template"
+            : Ambiguous.Contains(type.Name) ? (type.DeclaringType?.Name ?? type.Namespace![(type.Namespace!.LastIndexOf('.') + 1)..]) + type.Name
             : type.Name;
     }
+
+    /// <summary>Names that several types have, or a type and a schema that is put together here.</summary>
+    private static readonly HashSet<string> Ambiguous =
+    [
+        .. typeof(OpenApi).Assembly.GetTypes().Concat(typeof(ErrorBody).Assembly.GetTypes()).Except(ResourceTypes.All.Select(type => type.PropertiesType)).Select(type => type.Name)
+            .Concat(ResourceTypes.All.Select(type => type.PropertiesType.Name).SelectMany(name => new[] { name, $"{name}Properties", $"{name}Update", $"{name}UpdateProperties" }))
+            .GroupBy(name => name, StringComparer.Ordinal).Where(same => same.Count() > 1).Select(same => same.Key),
+    ];
 
     /// <summary>Envelope, and in <c>properties</c> what is wanted, what is, and the provisioning state.</summary>
     private OpenApiSchema Resource(RegisteredType type)
@@ -204,6 +222,9 @@ internal sealed class OpenApiSchemas
 /// <summary>What the wire knows and .NET types do not say: secrets, and enumerations that may grow.</summary>
 internal sealed class WireSchemas : ISchemaFilter
 {
+    /// <summary>What the service gives a resource.</summary>
+    private static readonly string[] Given = ["id", "name", "type"];
+
     public void Apply(IOpenApiSchema schema, SchemaFilterContext context)
     {
         if (schema is not OpenApiSchema made)
@@ -222,7 +243,7 @@ internal sealed class WireSchemas : ISchemaFilter
         if (made.Properties is { } properties && properties.ContainsKey("id") && properties.ContainsKey("type") && properties.ContainsKey("properties"))
         {
             made.With("x-ms-azure-resource", JsonValue.Create(true));
-            foreach (var name in new[] { "id", "name", "type" }.Where(properties.ContainsKey))
+            foreach (var name in Given.Where(properties.ContainsKey))
                 ((OpenApiSchema)properties[name]).ReadOnly = true;
         }
 

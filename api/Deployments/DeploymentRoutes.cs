@@ -28,7 +28,8 @@ internal sealed class DeploymentRoutes(string suffix)
 
     public ArmRoute Operations => new($"DeploymentOperations_List{suffix}", $"{Permissions}/operations/read", "What the latest run has done, resource by resource.")
     {
-        Query = [new("$top", "At most so many.")],
+        IsPaged = true,
+        Query = [new("$top", "At most so many.", Shape: typeof(int))],
         Answers = [new(200, "The operations.", typeof(Page<DeploymentOperation>))],
     };
 

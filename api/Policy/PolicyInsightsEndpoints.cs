@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
@@ -14,15 +15,15 @@ internal static class PolicyInsightsEndpoints
     private static readonly QueryParameter[] Query =
     [
         new("$filter", "complianceState, isCompliant, policyAssignmentId, policyDefinitionId, resourceId, resourceType and resourceGroup with eq; joined by and."),
-        new("$top", "At most so many states, 1 to 1000."),
+        new("$top", "At most so many states, 1 to 1000.", Shape: typeof(int)),
     ];
 
     public static void Map(IEndpointRouteBuilder app)
     {
         foreach (var scope in ResourceTypes.Extended().Where(template => template.Length > 0))
         {
-            app.MapArm(HttpMethod.Post, $"{scope}{States}/queryResults", new("PolicyStates_ListQueryResults", $"{Permission}/queryResults/read", "The latest states at the scope and below.") { Query = Query, Answers = [new(200, "The states.")] }, QueryAsync);
-            app.MapArm(HttpMethod.Post, $"{scope}{States}/summarize", new("PolicyStates_Summarize", $"{Permission}/summarize/read", "How many resources keep which policies.") { Query = Query, Answers = [new(200, "The summary.")] }, SummarizeAsync);
+            app.MapArm(HttpMethod.Post, $"{scope}{States}/queryResults", new("PolicyStates_ListQueryResults", $"{Permission}/queryResults/read", "The latest states at the scope and below.") { Query = Query, Answers = [new(200, "The states.", typeof(JsonElement))] }, QueryAsync);
+            app.MapArm(HttpMethod.Post, $"{scope}{States}/summarize", new("PolicyStates_Summarize", $"{Permission}/summarize/read", "How many resources keep which policies.") { Query = Query, Answers = [new(200, "The summary.", typeof(JsonElement))] }, SummarizeAsync);
             app.MapArm(HttpMethod.Post, $"{scope}{States}/triggerEvaluation", new("PolicyStates_TriggerEvaluation", $"{Permission}/triggerEvaluation/action", "Evaluate now.") { Answers = [new(202, "Accepted.")], FinalStateVia = "location" }, TriggerAsync);
         }
 

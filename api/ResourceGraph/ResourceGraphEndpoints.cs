@@ -21,7 +21,7 @@ internal static class ResourceGraphEndpoints
         app.MapArm(HttpMethod.Post, "/providers/Microsoft.ResourceGraph/resources", new("Resources_Query", Action: null, "Query resources in a subset of the Kusto query language; docs/resource-graph.md says which.")
         {
             Body = typeof(GraphRequest),
-            Answers = [new(200, "The rows.")],
+            Answers = [new(200, "The rows.", typeof(JsonElement))],
         }, QueryAsync);
 
     private static async Task QueryAsync(HttpContext http)

@@ -159,9 +159,9 @@ public class ArmClient : IDisposable
 
     private static SocketsHttpHandler Trusting(string? caFile)
     {
-        var handler = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = caFile is null };
+        var trusting = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = caFile is null };
         if (caFile is null)
-            return handler;
+            return trusting;
         var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
         try
         {
@@ -172,7 +172,7 @@ public class ArmClient : IDisposable
             throw new ArmConfigurationException($"cannot read the CA in {caFile}: {e.Message}");
         }
 
-        handler.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
-        return handler;
+        trusting.SslOptions = new SslClientAuthenticationOptions { CertificateChainPolicy = policy };
+        return trusting;
     }
 }
