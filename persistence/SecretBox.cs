@@ -51,6 +51,10 @@ public sealed class SecretBox
         return Encoding.UTF8.GetString(Decrypt(Decrypt(key, secret.WrappedKey, place), secret.Ciphertext, place));
     }
 
+    /// <summary>A key of 32 bytes for one purpose from each key-encryption key (HKDF-SHA-256), the one to use first: the same in every process that has the key file.</summary>
+    public IReadOnlyList<(string Version, byte[] Key)> Derive(string purpose) =>
+        [.. keys.OrderByDescending(key => key.Key == newest).Select(key => (key.Key, HKDF.DeriveKey(HashAlgorithmName.SHA256, key.Value, 32, salt: null, Encoding.UTF8.GetBytes(purpose))))];
+
     private static byte[] Encrypt(byte[] key, byte[] plain, string place)
     {
         var box = new byte[NonceSize + TagSize + plain.Length];

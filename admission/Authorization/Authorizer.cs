@@ -2,12 +2,13 @@ using ControlPlane.Admission.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Authorization;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Identity;
 using Npgsql;
 
 namespace ControlPlane.Admission.Authorization;
 
 /// <summary>
-/// Answers "may you" from role assignments, which are read with one statement for each principal and remembered for three seconds: so long may a revoked assignment
+/// Answers "may you" from the role assignments of a principal and of its groups, which are read when it first asks and remembered for three seconds: so long may a revoked assignment
 /// go on working on another replica. The replica that stores an assignment knows at once.
 /// </summary>
 internal sealed class Authorizer(NpgsqlDataSource source, TimeProvider time)
@@ -38,7 +39,8 @@ internal sealed class Authorizer(NpgsqlDataSource source, TimeProvider time)
     private async ValueTask<Grants> ReadAsync(string key, string principalId, IReadOnlyList<string> groups, CancellationToken cancel)
     {
         var (cache, until) = (remembered, time.GetUtcNow() + RememberedFor);
-        string[] prefixes = [.. groups.Append(principalId).Select(RoleAssignment.UniquePrefix).Distinct(StringComparer.Ordinal)];
+        var known = await source.GroupsOfAsync(principalId, cancel);
+        string[] prefixes = [.. groups.Concat(known).Append(principalId).Select(RoleAssignment.UniquePrefix).Distinct(StringComparer.Ordinal)];
         var grants = new List<Grant>();
         await using (var command = Sql.Command(source, AssignmentsOf, (object)prefixes))
         await using (var reader = await command.ExecuteReaderAsync(cancel))

@@ -22,6 +22,7 @@ internal static class FrontDoor
             kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
         });
+        builder.AddTls();
         builder.Services.AddAdmission();
         builder.Services.AddOptions<ThrottlingOptions>().Bind(builder.Configuration.GetSection("Throttling"));
         builder.Services.AddSingleton<ResourceVerbs>();

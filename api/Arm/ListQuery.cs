@@ -103,7 +103,7 @@ internal static partial class ListQuery
         : function.ToLowerInvariant() switch
         {
             "atscope" => page with { IncludesBelow = false },
-            "atexactscope" => page with { IncludesBelow = false, Inherited = page.Within is { } scope ? [scope.Key] : [] },
+            "atexactscope" => page with { IncludesBelow = false, IncludesAbove = false, Inherited = page.Within is { } scope ? [scope.Key] : [] },
             _ => page,
         };
 

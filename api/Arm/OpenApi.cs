@@ -34,7 +34,7 @@ internal static class OpenApi
         });
     }
 
-    public static void Map(IEndpointRouteBuilder app) => app.MapGet("/openapi.yaml", async http =>
+    public static void Map(IEndpointRouteBuilder app) => app.MapArm(HttpMethod.Get, "/openapi.yaml", new("", Action: null, "This document."), async http =>
     {
         var document = await http.RequestServices.GetRequiredService<IAsyncSwaggerProvider>().GetSwaggerAsync(DocumentName);
         http.Response.ContentType = "application/yaml; charset=utf-8";

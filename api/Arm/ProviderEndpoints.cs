@@ -13,6 +13,9 @@ internal static class ProviderEndpoints
         ("Microsoft.PolicyInsights", ["policyStates"]), ("Microsoft.Quota", ["quotas"]), ("Microsoft.Consumption", ["usageDetails"]), ("Microsoft.ResourceGraph", ["resources"]),
     ];
 
+    /// <summary>Without these nothing could be done, not even registering.</summary>
+    private static readonly string[] AlwaysRegistered = ["Microsoft.Resources", "Microsoft.Authorization"];
+
     /// <summary>Every namespace, in order.</summary>
     public static IReadOnlyList<string> Namespaces { get; } =
         [.. ResourceTypes.All.Select(type => type.Type.Provider).Concat(Others.Select(other => other.Provider)).Distinct(StringComparer.OrdinalIgnoreCase).Order(StringComparer.OrdinalIgnoreCase)];
@@ -57,6 +60,8 @@ internal static class ProviderEndpoints
     private static async Task ChangeAsync(HttpContext http, string provider, bool register)
     {
         ApiVersion.Require(http, type: null);
+        if (!register && AlwaysRegistered.Contains(provider, StringComparer.OrdinalIgnoreCase))
+            throw new ArmException(409, new("CannotUnregisterProvider", $"The namespace '{provider}' is always registered."));
         var acceptor = http.RequestServices.GetRequiredService<Acceptor>();
         while (true)
         {
@@ -86,7 +91,7 @@ internal static class ProviderEndpoints
             .Select(type => new ProviderType(type.Type.Name, locations, type.ApiVersions, type.IsTracked ? "SupportsTags, SupportsLocation" : "None"));
         var others = Others.Where(other => other.Provider == provider).SelectMany(other => other.Types).Select(type => new ProviderType(type, locations, ApiVersions.Azure, "None"));
         return new(
-            http.Request.RouteValues["subscription"] is string id ? $"/subscriptions/{id}/providers/{provider}" : $"/providers/{provider}", provider, "RegistrationRequired",
+            http.Request.RouteValues["subscription"] is string id ? $"/subscriptions/{id}/providers/{provider}" : $"/providers/{provider}", provider, AlwaysRegistered.Contains(provider, StringComparer.OrdinalIgnoreCase) ? "RegistrationFree" : "RegistrationRequired",
             subscription?.Unregistered.Contains(provider, StringComparer.OrdinalIgnoreCase) is true ? "Unregistered" : "Registered", [.. types, .. others]);
     }
 

@@ -25,7 +25,7 @@ internal sealed class RouteAuthorization(RequestDelegate next, Authorizer author
             return;
         }
 
-        var grants = await authorizer.GrantsOfAsync(principal.ObjectId, [], http.RequestAborted);
+        var grants = await authorizer.GrantsOfAsync(principal.ObjectId, principal.Groups, http.RequestAborted);
         http.Features.Set(grants);
         var path = http.Request.Path.Value ?? "/";
         if (path.StartsWith(Subscriptions, StringComparison.OrdinalIgnoreCase) && !grants.Sees(SubscriptionOf(path)))
@@ -70,12 +70,12 @@ internal sealed class RouteAuthorization(RequestDelegate next, Authorizer author
         return id?.Type == ResourceType.ResourceGroup ? ReadGroup : $"{type}/read";
     }
 
-    /// <summary>The longest beginning of the path that is an id.</summary>
+    /// <summary>The longest beginning of the path that is the id of a resource, group or subscription.</summary>
     internal static ResourceId? IdOf(string path)
     {
         for (var end = path.Length; end > 0; end = path.LastIndexOf('/', end - 1))
         {
-            if (ResourceId.TryParse(path[..end], out var id))
+            if (ResourceId.TryParse(path[..end], out var id) && ResourceTypes.TryFind(id.Type) is not null)
                 return id;
         }
 

@@ -6,11 +6,15 @@ namespace ControlPlane.Api.Identity;
 /// </summary>
 internal sealed record Authority
 {
+    /// <summary>Where people type the code that a device shows them; one page for all authorities, because it is typed.</summary>
+    public const string DevicePage = "/device";
+
     /// <summary>The path below which discovery stands; appended to an address of the front door it is the issuer.</summary>
     public required string Path { get; init; }
 
     public required string Token { get; init; }
     public required string Authorize { get; init; }
+    public required string DeviceCode { get; init; }
     public required string Keys { get; init; }
 
     /// <summary>The <c>ver</c> claim of its tokens.</summary>
@@ -26,6 +30,7 @@ internal sealed record Authority
             Path = $"/{tenant}/v2.0",
             Token = $"/{tenant}/oauth2/v2.0/token",
             Authorize = $"/{tenant}/oauth2/v2.0/authorize",
+            DeviceCode = $"/{tenant}/oauth2/v2.0/devicecode",
             Keys = $"/{tenant}/discovery/v2.0/keys",
             Version = "2.0",
         },
@@ -34,6 +39,7 @@ internal sealed record Authority
             Path = $"/{tenant}",
             Token = $"/{tenant}/oauth2/token",
             Authorize = $"/{tenant}/oauth2/authorize",
+            DeviceCode = $"/{tenant}/oauth2/devicecode",
             Keys = $"/{tenant}/discovery/keys",
             Version = "1.0",
         },
@@ -42,6 +48,7 @@ internal sealed record Authority
             Path = "/adfs",
             Token = "/adfs/oauth2/token",
             Authorize = "/adfs/oauth2/authorize",
+            DeviceCode = "/adfs/oauth2/devicecode",
             Keys = "/adfs/discovery/keys",
             Version = "1.0",
         },
@@ -64,14 +71,18 @@ internal sealed record Authority
 
     private bool Owns(string path) =>
         string.Equals(path, Token, StringComparison.OrdinalIgnoreCase)
+        || string.Equals(path, Authorize, StringComparison.OrdinalIgnoreCase)
+        || string.Equals(path, DeviceCode, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, Discovery, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, Keys, StringComparison.OrdinalIgnoreCase);
 
-    /// <summary>Lets every other request through at the price of three comparisons of its last characters.</summary>
+    /// <summary>Lets every other request through at the price of a few comparisons of its last characters.</summary>
     private static bool MayBeOne(string path)
     {
         var value = path[^1] == '/' ? path.AsSpan(0, path.Length - 1) : path;
         return value.EndsWith("/token", StringComparison.OrdinalIgnoreCase)
+            || value.EndsWith("/authorize", StringComparison.OrdinalIgnoreCase)
+            || value.EndsWith("/devicecode", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/keys", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/openid-configuration", StringComparison.OrdinalIgnoreCase);
     }

@@ -6,49 +6,57 @@ using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Identity;
 using Microsoft.EntityFrameworkCore;
-using OpenIddict.Abstractions;
-using static OpenIddict.Abstractions.OpenIddictConstants;
+using OpenIddict.EntityFrameworkCore.Models;
 
 namespace ControlPlane.Api.Identity;
 
-/// <summary>Makes what the settings name, if it is not there: the first application with its secret, its service principal, and its ownership of a subscription.</summary>
-internal sealed class Bootstrap(ControlPlaneDb db, IOpenIddictApplicationManager applications, IdentitySettings settings, TimeProvider time)
+/// <summary>Makes what must be there from the first start: the public clients that everybody uses, and what the settings name, the first application with its secret and what it owns.</summary>
+internal sealed class Bootstrap(ControlPlaneDb db, IdentitySettings settings, TimeProvider time)
 {
     /// <summary>Any number that nothing else in the database locks.</summary>
     private const long BootstrapLock = 0x424F4F5453545250;
 
     public async Task RunAsync(CancellationToken cancel)
     {
-        if (settings.Bootstrap is not { } wanted)
-            return;
-
         await using var transaction = await db.Database.BeginTransactionAsync(cancel);
         await db.Database.ExecuteSqlAsync($"select pg_advisory_xact_lock({BootstrapLock})", cancel);
-        await EnsureApplicationAsync(wanted, cancel);
-        var objectId = await EnsurePrincipalAsync(wanted, cancel);
-        await EnsureOwnerAsync(objectId, cancel);
+        foreach (var (clientId, name, registration) in WellKnownClients.All(settings, time.GetUtcNow()))
+            await EnsureClientAsync(clientId, name, registration, cancel);
+        if (settings.Bootstrap is { } wanted)
+        {
+            await EnsureApplicationAsync(wanted, cancel);
+            var objectId = await EnsurePrincipalAsync(wanted, cancel);
+            await EnsureOwnerAsync(objectId, cancel);
+        }
+
+        await db.SaveChangesAsync(cancel);
         await transaction.CommitAsync(cancel);
+    }
+
+    private async Task EnsureClientAsync(string clientId, string name, Registration registration, CancellationToken cancel)
+    {
+        if (await FindAsync(clientId, cancel) is not { } existing)
+            db.Add(existing = new() { ClientId = clientId, DisplayName = name });
+        else if (existing.RedirectUris == Json.Write(registration.Web.Concat(registration.Spa).Concat(registration.PublicClient)))
+            return;
+        registration.ApplyTo(existing);
     }
 
     /// <summary>The configuration is the truth about the secret: changing it there changes it.</summary>
     private async Task EnsureApplicationAsync(BootstrapSettings wanted, CancellationToken cancel)
     {
-        if (await applications.FindByClientIdAsync(wanted.ClientId, cancel) is { } existing)
+        if (await FindAsync(wanted.ClientId, cancel) is not { } existing)
         {
-            if (!await applications.ValidateClientSecretAsync(existing, wanted.ClientSecret, cancel))
-                await applications.UpdateAsync(existing, wanted.ClientSecret, cancel);
-            return;
+            db.Add(existing = new() { ClientId = wanted.ClientId, DisplayName = "bootstrap" });
+            new Registration { CreatedAt = time.GetUtcNow() }.ApplyTo(existing);
         }
 
-        await applications.CreateAsync(new OpenIddictApplicationDescriptor
-        {
-            ClientId = wanted.ClientId,
-            ClientSecret = wanted.ClientSecret,
-            ClientType = ClientTypes.Confidential,
-            DisplayName = "bootstrap",
-            Permissions = { Permissions.Endpoints.Token, Permissions.GrantTypes.ClientCredentials },
-        }, cancel);
+        if (!Passwords.Verify(existing.ClientSecret, wanted.ClientSecret))
+            existing.ClientSecret = Passwords.Hash(wanted.ClientSecret);
     }
+
+    private Task<OpenIddictEntityFrameworkCoreApplication?> FindAsync(string clientId, CancellationToken cancel) =>
+        db.Set<OpenIddictEntityFrameworkCoreApplication>().FirstOrDefaultAsync(application => application.ClientId == clientId, cancel);
 
     private async Task<string> EnsurePrincipalAsync(BootstrapSettings wanted, CancellationToken cancel)
     {

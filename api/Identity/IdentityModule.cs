@@ -1,3 +1,4 @@
+using ControlPlane.Api.Identity.Directory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
 namespace ControlPlane.Api.Identity;
@@ -15,6 +16,7 @@ internal static class IdentityModule
         services.AddSingleton(provider => IdentitySettings.From(provider.GetRequiredService<IConfiguration>()));
         services.AddSingleton<IdentityMetrics>();
         services.AddTokenService();
+        services.AddSingleton<ForeignTokens>();
         services.AddSingleton<TokenValidator>();
         services.AddScoped<Bootstrap>();
         services.AddAuthentication();
@@ -30,15 +32,20 @@ internal static class IdentityModule
     public static void UseIdentity(this IApplicationBuilder app)
     {
         app.Properties[AuthenticationMiddlewareSet] = true;
-        app.UseWhen(http => Authority.Of(http.Request.Path) is not null, tokenService =>
+        app.UseWhen(http => Authority.Of(http.Request.Path) is not null || http.Request.Path == Authority.DevicePage, tokenService =>
         {
             tokenService.Use(RefuseOtherTenantsAsync);
+            tokenService.Use(RefuseUnreadableFormsAsync);
             tokenService.UseAuthentication();
         });
         app.UseMiddleware<BearerAuthentication>();
     }
 
-    public static void MapIdentity(this IEndpointRouteBuilder app) => app.MapCloudMetadata();
+    public static void MapIdentity(this IEndpointRouteBuilder app)
+    {
+        app.MapCloudMetadata();
+        DirectoryRoutes.Map(app);
+    }
 
     /// <summary>Reads or makes the signing keys and what <c>Identity:Bootstrap</c> names; run it once the schema exists and before the first request.</summary>
     public static async Task InitializeIdentityAsync(this IServiceProvider services, CancellationToken cancel)
@@ -51,11 +58,27 @@ internal static class IdentityModule
     private static Task RefuseOtherTenantsAsync(HttpContext http, RequestDelegate next)
     {
         var settings = http.RequestServices.GetRequiredService<IdentitySettings>();
-        if (Authority.Of(http.Request.Path)!.IsOf(settings.TenantId))
+        if (Authority.Of(http.Request.Path)?.IsOf(settings.TenantId) is not false)
             return next(http);
 
         var path = http.Request.Path.Value!;
         var tenant = path[1..path.IndexOf('/', 1)];
-        return TokenError.UnknownTenantAsync(http, tenant, http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow());
+        return TokenError.UnknownTenantAsync(http, tenant);
+    }
+
+    private static async Task RefuseUnreadableFormsAsync(HttpContext http, RequestDelegate next)
+    {
+        try
+        {
+            if (http.Request.HasFormContentType)
+                await http.Request.ReadFormAsync(http.RequestAborted);
+        }
+        catch (InvalidDataException unreadable)
+        {
+            await TokenError.UnreadableFormAsync(http, unreadable.Message);
+            return;
+        }
+
+        await next(http);
     }
 }

@@ -24,6 +24,15 @@ internal sealed record IdentitySettings
     /// <summary>How long a signing key is published before it signs (<c>Identity:SigningKeys:PublishAhead</c>, one day).</summary>
     public TimeSpan KeyPublishAhead { get; init; } = TimeSpan.FromDays(1);
 
+    /// <summary>Other token services whose tokens open the front door too (<c>Identity:Authorities</c>).</summary>
+    public IReadOnlyList<ExternalAuthority> Authorities { get; init; } = [];
+
+    /// <summary>Certificate authorities, beside those of the system, that vouch for other issuers (<c>Identity:IssuerCaFile</c>, PEM); null when there are none.</summary>
+    public string? IssuerCaFile { get; init; }
+
+    /// <summary>Where the portal receives codes (<c>Identity:Portal:RedirectUris</c>); without any nobody signs in to a portal.</summary>
+    public IReadOnlyList<string> PortalRedirectUris { get; init; } = [];
+
     /// <summary>The first application and what it owns; null when there is nothing to bootstrap.</summary>
     public BootstrapSettings? Bootstrap { get; init; }
 
@@ -40,10 +49,15 @@ internal sealed record IdentitySettings
             Audiences = Addresses(section, "Audiences", defaults.Audiences),
             KeyLifetime = section.GetValue("SigningKeys:Lifetime", defaults.KeyLifetime),
             KeyPublishAhead = section.GetValue("SigningKeys:PublishAhead", defaults.KeyPublishAhead),
+            Authorities = [.. section.GetSection("Authorities").GetChildren().Select(ExternalAuthority.From)],
+            IssuerCaFile = section["IssuerCaFile"],
+            PortalRedirectUris = Addresses(section.GetSection("Portal"), "RedirectUris", []),
             Bootstrap = BootstrapSettings.From(section.GetSection("Bootstrap")),
         };
         if (settings.KeyPublishAhead < TimeSpan.FromMinutes(5) || settings.KeyLifetime <= settings.KeyPublishAhead)
             throw new InvalidOperationException("Identity:SigningKeys needs PublishAhead of at least 00:05:00, so that every replica has read a key before it signs, and a Lifetime longer than that.");
+        if (settings.Authorities.FirstOrDefault(authority => settings.IsIssuer(authority.Issuer)) is { } own)
+            throw new InvalidOperationException($"Identity:Authorities holds '{own.Issuer}', which is this control plane itself; its own tokens need no entry.");
         return settings;
     }
 
@@ -75,7 +89,7 @@ internal sealed record IdentitySettings
         if (section.GetSection(name).Get<string[]>() is not { Length: > 0 } addresses)
             return otherwise;
         if (Array.Find(addresses, address => !Uri.TryCreate(address, UriKind.Absolute, out var uri) || uri.Scheme != Uri.UriSchemeHttps) is { } wrong)
-            throw new InvalidOperationException($"Identity:{name} holds '{wrong}'; every entry must be an https address, such as https://plane.example:8443.");
+            throw new InvalidOperationException($"{section.Path}:{name} holds '{wrong}'; every entry must be an https address, such as https://plane.example:8443.");
         return [.. addresses.Select(Canonical)];
     }
 }
@@ -91,5 +105,46 @@ internal sealed record BootstrapSettings(string ClientId, string ClientSecret, s
 
         string Required(string name) =>
             section[name] is { Length: > 0 } value ? value : throw new InvalidOperationException($"Identity:Bootstrap:{name} is not set, although other settings of Identity:Bootstrap are.");
+    }
+}
+
+/// <summary>A token service that is trusted beside our own, such as a tenant of Microsoft Entra ID or a realm of Keycloak.</summary>
+internal sealed record ExternalAuthority
+{
+    public required string Name { get; init; }
+
+    /// <summary>The <c>iss</c> of its tokens, to the letter.</summary>
+    public required string Issuer { get; init; }
+
+    /// <summary>The <c>aud</c> values that mean this control plane; never the client id of an application, whose id tokens would pass for access tokens.</summary>
+    public required IReadOnlyList<string> Audiences { get; init; }
+
+    /// <summary>Where its keys are; null to find them by discovery.</summary>
+    public Uri? JwksUri { get; init; }
+
+    /// <summary>What <c>tid</c> must be; null when its tokens have none.</summary>
+    public string? TenantId { get; init; }
+
+    /// <summary>The claim with the principal's object id; null for <c>oid</c>, else <c>sub</c>.</summary>
+    public string? ObjectIdClaim { get; init; }
+
+    public static ExternalAuthority From(IConfigurationSection section)
+    {
+        var issuer = Https(section["Issuer"], "Issuer");
+        if (section.GetSection("Audiences").Get<string[]>() is not { Length: > 0 } audiences || Array.Exists(audiences, string.IsNullOrWhiteSpace))
+            throw new InvalidOperationException($"{section.Path}:Audiences is not set; it lists the aud values of tokens that are meant for this control plane.");
+        return new()
+        {
+            Name = section["Name"] ?? issuer,
+            Issuer = issuer,
+            Audiences = audiences,
+            JwksUri = section["JwksUri"] is { Length: > 0 } keys ? new Uri(Https(keys, "JwksUri")) : null,
+            TenantId = section["TenantId"],
+            ObjectIdClaim = section["ObjectIdClaim"],
+        };
+
+        string Https(string? value, string name) => Uri.TryCreate(value, UriKind.Absolute, out var uri) && uri.Scheme == Uri.UriSchemeHttps
+            ? value!
+            : throw new InvalidOperationException($"{section.Path}:{name} is '{value}'; it must be an https address.");
     }
 }

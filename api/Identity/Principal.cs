@@ -5,7 +5,11 @@ namespace ControlPlane.Api.Identity;
 /// <param name="Type"><c>Application</c> or <c>User</c>, as <c>systemData.createdByType</c> says it.</param>
 /// <param name="AppId">The client id of the application that asked for the token.</param>
 /// <param name="TenantId">The directory, a GUID in lower case.</param>
-internal sealed record Principal(string ObjectId, string Type, string AppId, string TenantId);
+internal sealed record Principal(string ObjectId, string Type, string AppId, string TenantId)
+{
+    /// <summary>The groups that an external authority vouches for, by id; those of our own directory are in the database.</summary>
+    public IReadOnlyList<string> Groups { get; init; } = [];
+}
 
 internal static class PrincipalOfRequest
 {

@@ -24,11 +24,16 @@ internal static partial class TokenError
     };
 
     /// <summary>The answer to a request for a directory that is not this one.</summary>
-    public static Task UnknownTenantAsync(HttpContext http, string tenant, DateTimeOffset now)
+    public static Task UnknownTenantAsync(HttpContext http, string tenant) =>
+        WriteAsync(http, "invalid_tenant", $"AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.");
+
+    /// <summary>The answer to a form that cannot be read.</summary>
+    public static Task UnreadableFormAsync(HttpContext http, string why) => WriteAsync(http, Errors.InvalidRequest, $"AADSTS900144: The form cannot be read: {why}");
+
+    private static Task WriteAsync(HttpContext http, string error, string description)
     {
-        var description = $"AADSTS90002: Tenant '{tenant}' not found. Check to make sure you have the correct tenant ID and are signing into the correct cloud.";
-        var body = Details(http, description, now);
-        body["error"] = Json.Element("invalid_tenant");
+        var body = Details(http, description, http.RequestServices.GetRequiredService<TimeProvider>().GetUtcNow());
+        body["error"] = Json.Element(error);
         body["error_description"] = Json.Element(description);
         http.Response.StatusCode = StatusCodes.Status400BadRequest;
         http.Response.Headers.CacheControl = "no-store";

@@ -1,9 +1,11 @@
 using System.Globalization;
 using System.Security.Claims;
+using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Identity;
 using Microsoft.AspNetCore;
 using Microsoft.EntityFrameworkCore;
+using Microsoft.IdentityModel.Tokens;
 using OpenIddict.Abstractions;
 using OpenIddict.Server;
 using OpenIddict.Server.AspNetCore;
@@ -12,90 +14,108 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace ControlPlane.Api.Identity;
 
-/// <summary>Decides whether the secret is right, unless too many wrong ones came before; the comparison is OpenIddict's (PBKDF2, constant time).</summary>
-internal sealed class CheckSecret(IOpenIddictApplicationManager applications, SecretGuesses guesses) : IOpenIddictServerHandler<ProcessAuthenticationContext>
-{
-    public async ValueTask HandleAsync(ProcessAuthenticationContext context)
-    {
-        if (context is not { ClientId: { Length: > 0 } clientId, ClientSecret: { Length: > 0 } secret })
-            return;
-        if (await applications.FindByClientIdAsync(clientId, context.CancellationToken) is not { } application)
-            return;
-
-        if (guesses.LockedFor(clientId) is { } rest)
-        {
-            context.Transaction.Properties[ExplainRefusal.RetryAfter] = (int)Math.Ceiling(rest.TotalSeconds);
-            context.Reject(Errors.TemporarilyUnavailable, "AADSTS50053: The account is locked: too many wrong secrets were given for this application within a minute.");
-            return;
-        }
-
-        if (await applications.ValidateClientSecretAsync(application, secret, context.CancellationToken))
-            return;
-        guesses.Wrong(clientId);
-        context.Reject(Errors.InvalidClient, $"AADSTS7000215: Invalid client secret provided for application '{clientId}'.");
-    }
-}
-
-/// <summary>Makes the claims of an access token for an application that has proved who it is.</summary>
+/// <summary>Makes the claims of an access token, for an application that has proved who it is or for a user whose code or refresh token was redeemed.</summary>
 internal sealed class IssueToken(ControlPlaneDb db, IdentitySettings settings, IdentityMetrics metrics) : IOpenIddictServerHandler<HandleTokenRequestContext>
 {
-    private const string DefaultScope = "/.default";
-    private static readonly string[] SignInScopes = [Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess];
+    /// <summary>The only permission that a user gives to an application: to act as the user.</summary>
+    public const string Impersonation = "user_impersonation";
 
     public async ValueTask HandleAsync(HandleTokenRequestContext context)
     {
-        var asked = Resources(context.Request);
-        if (asked is not [var resource])
+        var asked = RequestedResource.All(context.Request);
+        var isUser = !context.Request.IsClientCredentialsGrantType();
+        if (isUser && asked.Count == 0)
+            asked = [.. context.Principal!.GetResources()];
+        if (RequestedResource.Fault(asked, settings) is var (error, description))
         {
-            context.Reject(Errors.InvalidScope, asked.Count == 0
-                ? "AADSTS1002012: The value for input parameter scope is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier."
-                : "AADSTS28000: The value for the input parameter scope is not valid because it contains more than one resource.");
+            context.Reject(error, description);
             return;
         }
 
-        if (!settings.IsAudience(resource))
+        if (await (isUser ? UserAsync(context, asked[0]) : ApplicationAsync(context, asked[0])) is { } identity)
         {
-            context.Reject(Errors.InvalidTarget, $"AADSTS500011: The resource principal named {resource} was not found in the tenant. It is neither in Identity:Endpoints nor in Identity:Audiences.");
-            return;
+            context.SignIn(new ClaimsPrincipal(identity));
+            metrics.TokenIssued();
         }
+    }
 
+    private async Task<ClaimsIdentity?> ApplicationAsync(HandleTokenRequestContext context, string resource)
+    {
         var clientId = context.Request.ClientId!;
         var principal = await db.Set<ServicePrincipalRow>().AsNoTracking().FirstOrDefaultAsync(row => row.AppId == clientId, context.CancellationToken);
-        if (principal is null)
+        if (principal is not { IsEnabled: true })
         {
-            context.Reject(Errors.UnauthorizedClient, $"AADSTS7000229: The client application {clientId} is missing service principal in the tenant {settings.TenantId}.");
-            return;
+            context.Reject(Errors.UnauthorizedClient, principal is null
+                ? $"AADSTS7000229: The client application {clientId} is missing service principal in the tenant {settings.TenantId}."
+                : $"AADSTS7000112: Application '{clientId}' is disabled.");
+            return null;
         }
 
-        var (authority, _) = context.Transaction.Authority(settings);
-        context.SignIn(new ClaimsPrincipal(Claims(principal, resource, authority)));
-        metrics.TokenIssued();
+        return Claims(context, principal.ObjectId, "app", resource).SetDestinations(static _ => [Destinations.AccessToken]);
     }
 
-    private ClaimsIdentity Claims(ServicePrincipalRow principal, string resource, Authority authority)
+    /// <summary>A user who was deleted or disabled since the last token gets no other.</summary>
+    private async Task<ClaimsIdentity?> UserAsync(HandleTokenRequestContext context, string resource)
     {
-        var identity = new ClaimsIdentity("client_credentials", OpenIddictConstants.Claims.Name, OpenIddictConstants.Claims.Role);
-        identity.SetClaim(OpenIddictConstants.Claims.Subject, principal.ObjectId)
-            .SetClaim("oid", principal.ObjectId)
-            .SetClaim("tid", settings.TenantId)
-            .SetClaim("appid", principal.AppId)
-            .SetClaim("azp", principal.AppId)
-            .SetClaim("idtyp", "app")
-            .SetClaim("ver", authority.Version)
-            .SetResources(resource)
-            .SetDestinations(static _ => [Destinations.AccessToken]);
-        return identity;
+        var objectId = context.Principal!.GetClaim(OpenIddictConstants.Claims.Subject);
+        var user = await db.Set<UserRow>().AsNoTracking().FirstOrDefaultAsync(row => row.ObjectId == objectId, context.CancellationToken);
+        if (user is not { IsEnabled: true })
+        {
+            context.Reject(Errors.InvalidGrant, "AADSTS50057: The user account is disabled.");
+            return null;
+        }
+
+        if (context.Request.GetParameter("client_info") == "1")
+            context.Parameters["client_info"] = Base64UrlEncoder.Encode(Json.Write(new { uid = user.ObjectId, utid = settings.TenantId }));
+        return Claims(context, user.ObjectId, "user", resource)
+            .SetClaim("name", user.DisplayName)
+            .SetClaim("upn", user.UserPrincipalName)
+            .SetClaim("preferred_username", user.UserPrincipalName)
+            .SetClaim("scp", Impersonation)
+            .SetScopes(context.Principal!.GetScopes())
+            .SetDestinations(static claim => claim.Type switch
+            {
+                "sub" or "oid" or "tid" or "ver" or "name" or "upn" => [Destinations.AccessToken, Destinations.IdentityToken],
+                "preferred_username" => [Destinations.IdentityToken],
+                _ => [Destinations.AccessToken],
+            });
     }
 
-    /// <summary>The resources that version 2 names by a scope <c>{resource}/.default</c> and version 1 by the parameter <c>resource</c>, without closing slashes.</summary>
-    private static List<string> Resources(OpenIddictRequest request) =>
+    private ClaimsIdentity Claims(HandleTokenRequestContext context, string objectId, string type, string resource) =>
+        new ClaimsIdentity(context.Request.GrantType, OpenIddictConstants.Claims.Name, OpenIddictConstants.Claims.Role)
+            .SetClaim(OpenIddictConstants.Claims.Subject, objectId)
+            .SetClaim("oid", objectId)
+            .SetClaim("tid", settings.TenantId)
+            .SetClaim("appid", context.Request.ClientId)
+            .SetClaim("azp", context.Request.ClientId)
+            .SetClaim("idtyp", type)
+            .SetClaim("ver", context.Transaction.Authority(settings).Authority.Version)
+            .SetResources(resource);
+}
+
+/// <summary>The resource that version 2 names by a scope <c>{resource}/.default</c> and version 1 by the parameter <c>resource</c>, without closing slashes.</summary>
+internal static class RequestedResource
+{
+    private static readonly string[] SignInScopes = [Scopes.OpenId, Scopes.Profile, Scopes.Email, Scopes.OfflineAccess];
+    private static readonly string[] Permissions = ["/.default", "/" + IssueToken.Impersonation];
+
+    public static List<string> All(OpenIddictRequest request) =>
     [
         .. request.GetScopes().Except(SignInScopes, StringComparer.Ordinal)
-            .Select(scope => scope.EndsWith(DefaultScope, StringComparison.OrdinalIgnoreCase) ? scope[..^DefaultScope.Length] : scope)
+            .Select(scope => Array.Find(Permissions, permission => scope.EndsWith(permission, StringComparison.OrdinalIgnoreCase)) is { } end ? scope[..^end.Length] : scope)
             .Concat(request.GetResources())
             .Select(IdentitySettings.Canonical)
             .Distinct(StringComparer.OrdinalIgnoreCase),
     ];
+
+    /// <summary>What is wrong with what was asked for; null when it is one resource of ours.</summary>
+    public static (string Error, string Description)? Fault(IReadOnlyList<string> asked, IdentitySettings settings) => asked switch
+    {
+        [] => (Errors.InvalidScope, "AADSTS1002012: The value for input parameter scope is not valid. Client credential flows must have a scope value with /.default suffixed to the resource identifier."),
+        [var resource] when settings.IsAudience(resource) => null,
+        [var resource] => (Errors.InvalidTarget, $"AADSTS500011: The resource principal named {resource} was not found in the tenant. It is neither in Identity:Endpoints nor in Identity:Audiences."),
+        _ => (Errors.InvalidScope, "AADSTS28000: The value for the input parameter scope is not valid because it contains more than one resource."),
+    };
 }
 
 /// <summary>The issuer is the authority that was asked; the answer carries what libraries for version 1 and version 2 look for.</summary>
@@ -103,10 +123,13 @@ internal sealed class NameIssuer(IdentitySettings settings, TimeProvider time) :
 {
     public ValueTask HandleAsync(ProcessSignInContext context)
     {
-        var token = context.AccessTokenPrincipal!;
+        if (context.AccessTokenPrincipal is not { } token)
+            return ValueTask.CompletedTask;
+
         var (authority, endpoint) = context.Transaction.Authority(settings);
         token.SetClaim(Claims.Private.Issuer, endpoint + authority.Path);
         token.SetClaim(Claims.NotBefore, time.GetUtcNow().ToUnixTimeSeconds());
+        context.IdentityTokenPrincipal?.SetClaim(Claims.Private.Issuer, endpoint + authority.Path);
 
         context.Parameters["ext_expires_in"] = (long)IdentitySettings.TokenLifetime.TotalSeconds;
         if (authority.Version == "1.0")

@@ -11,16 +11,27 @@ internal abstract record Verdict
 
     /// <summary>Not good; the code is one of ARM's.</summary>
     public sealed record Refused(string Code, string Message) : Verdict;
+
+    public static Refused Invalid(string message) => new("InvalidAuthenticationToken", message);
+
+    /// <summary>What both kinds of token are asked last: whether it is their time.</summary>
+    public static Verdict InTime((DateTimeOffset From, DateTimeOffset Until)? lifetime, DateTimeOffset now, Func<Principal?> principal)
+    {
+        if (lifetime is not { } valid)
+            return Invalid("The access token does not say from when until when it is valid.");
+        if (valid.Until <= now)
+            return new Refused("ExpiredAuthenticationToken", $"The access token expiry UTC time '{valid.Until:yyyy-MM-ddTHH:mm:ssZ}' is earlier than current UTC time '{now:yyyy-MM-ddTHH:mm:ssZ}'.");
+        if (valid.From > now + JsonWebTokens.ClockSkew)
+            return Invalid("The access token is not valid yet.");
+        return principal() is { } who ? new Accepted(who, valid.Until) : Invalid("The access token is from another tenant or names no principal.");
+    }
 }
 
-/// <summary>Checks access tokens that our own token service issued: signature by one of our keys, algorithm, type, issuer, audience, tenant and lifetime.</summary>
-internal sealed class TokenValidator(SigningKeys keys, IdentitySettings settings, IdentityMetrics metrics, TimeProvider time)
+/// <summary>
+/// Checks access tokens: those of our own token service by signature, algorithm, type, issuer, audience, tenant and lifetime; those of a configured external authority as strictly.
+/// </summary>
+internal sealed class TokenValidator(SigningKeys keys, ForeignTokens foreign, IdentitySettings settings, IdentityMetrics metrics, TimeProvider time)
 {
-    /// <summary>What the clock of the replica that issued a token may be ahead of ours.</summary>
-    private static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
-
-    private static readonly JsonWebTokenHandler Handler = new() { MapInboundClaims = false, MaximumTokenSizeInBytes = BearerAuthentication.LongestToken };
-
     public async ValueTask<Verdict> ValidateAsync(string token, CancellationToken cancel)
     {
         var verdict = await JudgeAsync(token, cancel);
@@ -30,40 +41,19 @@ internal sealed class TokenValidator(SigningKeys keys, IdentitySettings settings
 
     private async ValueTask<Verdict> JudgeAsync(string token, CancellationToken cancel)
     {
-        if (Read(token) is not { } jwt)
-            return Invalid("The access token is not a JSON Web Token in compact form.");
+        if (JsonWebTokens.Read(token) is not { } jwt)
+            return Verdict.Invalid("The access token is not a JSON Web Token in compact form.");
+        if (foreign.AuthorityOf(jwt) is { } authority)
+            return await foreign.ValidateAsync(jwt, authority, cancel);
         if (jwt.Alg != SigningKey.Algorithm)
-            return Invalid($"The access token is not signed with {SigningKey.Algorithm}.");
+            return Verdict.Invalid($"The access token is not signed with {SigningKey.Algorithm}.");
         if (string.IsNullOrEmpty(jwt.Kid) || await keys.FindAsync(jwt.Kid, cancel) is not { } key)
-            return Invalid("The access token is signed with a key that this tenant does not have.");
+            return Verdict.Invalid("The access token is signed with a key that this tenant does not have.");
 
-        var result = await Handler.ValidateTokenAsync(jwt, Parameters(key));
-        if (!result.IsValid)
-            return Invalid(Reason(result.Exception));
-
-        var now = time.GetUtcNow();
-        if (!jwt.TryGetPayloadValue("exp", out long expires) || !jwt.TryGetPayloadValue("nbf", out long notBefore))
-            return Invalid("The access token does not say from when until when it is valid.");
-        var until = DateTimeOffset.FromUnixTimeSeconds(expires);
-        if (until <= now)
-            return new Verdict.Refused("ExpiredAuthenticationToken", $"The access token expiry UTC time '{until:yyyy-MM-ddTHH:mm:ssZ}' is earlier than current UTC time '{now:yyyy-MM-ddTHH:mm:ssZ}'.");
-        if (DateTimeOffset.FromUnixTimeSeconds(notBefore) > now + ClockSkew)
-            return Invalid("The access token is not valid yet.");
-        return PrincipalOf(jwt) is { } principal ? new Verdict.Accepted(principal, until) : Invalid("The access token is from another tenant or names no principal.");
-    }
-
-    private static JsonWebToken? Read(string token)
-    {
-        if (!Handler.CanReadToken(token))
-            return null;
-        try
-        {
-            return Handler.ReadJsonWebToken(token) is { IsSigned: true, IsEncrypted: false } jwt ? jwt : null;
-        }
-        catch (Exception malformed) when (malformed is ArgumentException or SecurityTokenException or FormatException)
-        {
-            return null;
-        }
+        var result = await JsonWebTokens.Handler.ValidateTokenAsync(jwt, Parameters(key));
+        return result.IsValid
+            ? Verdict.InTime(jwt.Lifetime(isStartRequired: true), time.GetUtcNow(), () => PrincipalOf(jwt))
+            : Verdict.Invalid(Reason(result.Exception));
     }
 
     /// <summary>Lifetime is judged separately, by the injected clock.</summary>
@@ -78,13 +68,10 @@ internal sealed class TokenValidator(SigningKeys keys, IdentitySettings settings
         ValidateLifetime = false,
     };
 
-    private Principal? PrincipalOf(JsonWebToken jwt)
-    {
-        if (!jwt.TryGetPayloadValue("tid", out string tenant) || tenant != settings.TenantId
-            || !jwt.TryGetPayloadValue("oid", out string objectId) || !jwt.TryGetPayloadValue("appid", out string appId) || !jwt.TryGetPayloadValue("idtyp", out string type))
-            return null;
-        return new(objectId, type == "app" ? "Application" : "User", appId, tenant);
-    }
+    private Principal? PrincipalOf(JsonWebToken jwt) =>
+        jwt.Text("tid") == settings.TenantId && jwt.Text("oid") is { } objectId && jwt.Text("appid") is { } appId && jwt.Text("idtyp") is { } type
+            ? new(objectId, type == "app" ? "Application" : "User", appId, settings.TenantId)
+            : null;
 
     private static string Reason(Exception? failure) => failure switch
     {
@@ -94,6 +81,4 @@ internal sealed class TokenValidator(SigningKeys keys, IdentitySettings settings
         SecurityTokenInvalidSignatureException or SecurityTokenInvalidAlgorithmException => "The signature of the access token is wrong.",
         _ => "The access token is invalid.",
     };
-
-    private static Verdict.Refused Invalid(string message) => new("InvalidAuthenticationToken", message);
 }

@@ -112,7 +112,7 @@ public static class ResourceReads
         }
         else
         {
-            Where("subscription = any(?) and (extends_key = any(?) or subscription = '')", new[] { subscription, "" }, page.Inherited.ToArray());
+            Where("subscription = any(?) and (extends_key = any(?) or (? and subscription = ''))", new[] { subscription, "" }, page.Inherited.ToArray(), page.IncludesAbove || page.Within is null);
         }
 
         if (page.After is { } after)
@@ -205,6 +205,9 @@ public sealed record ResourcePage
 
     /// <summary>With <see cref="Inherited"/>: also those of what is below the scope.</summary>
     public bool IncludesBelow { get; init; } = true;
+
+    /// <summary>With <see cref="Inherited"/>: also those of the tenant.</summary>
+    public bool IncludesAbove { get; init; } = true;
 
     public string? Location { get; init; }
     public string? Name { get; init; }

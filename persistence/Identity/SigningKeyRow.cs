@@ -22,26 +22,7 @@ public sealed class SigningKeyRow
     public static string Place(string kid) => $"identity/signing-keys/{kid}";
 }
 
-/// <summary>An identity of this tenant that can be given roles; an application signs in as its service principal.</summary>
-public sealed class ServicePrincipalRow
-{
-    /// <summary>A GUID in lower case.</summary>
-    public required string ObjectId { get; init; }
-
-    /// <summary>The client id of the application.</summary>
-    public required string AppId { get; init; }
-
-    public required string DisplayName { get; set; }
-    public required DateTimeOffset CreatedAt { get; init; }
-}
-
-internal sealed class IdentityRowsConfiguration : IEntityTypeConfiguration<SigningKeyRow>, IEntityTypeConfiguration<ServicePrincipalRow>
+internal sealed class SigningKeyRowConfiguration : IEntityTypeConfiguration<SigningKeyRow>
 {
     public void Configure(EntityTypeBuilder<SigningKeyRow> row) => row.ToTable("signing_keys").HasKey(k => k.Kid);
-
-    public void Configure(EntityTypeBuilder<ServicePrincipalRow> row)
-    {
-        row.ToTable("service_principals").HasKey(p => p.ObjectId);
-        row.HasIndex(p => p.AppId).IsUnique();
-    }
 }

@@ -690,16 +690,90 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("hardware_identities", (string)null);
                 });
 
-            modelBuilder.Entity("ControlPlane.Persistence.Identity.ServicePrincipalRow", b =>
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
+                {
+                    b.Property<string>("KeyId")
+                        .HasColumnType("text")
+                        .HasColumnName("key_id");
+
+                    b.Property<string>("ApplicationId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("application_id");
+
+                    b.Property<byte[]>("Certificate")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("certificate");
+
+                    b.Property<string>("DisplayName")
+                        .HasColumnType("text")
+                        .HasColumnName("display_name");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<DateTimeOffset>("StartsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("starts_at");
+
+                    b.HasKey("KeyId")
+                        .HasName("pk_application_certificates");
+
+                    b.HasIndex("ApplicationId")
+                        .HasDatabaseName("ix_application_certificates_application_id");
+
+                    b.ToTable("application_certificates", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationSecretRow", b =>
+                {
+                    b.Property<string>("KeyId")
+                        .HasColumnType("text")
+                        .HasColumnName("key_id");
+
+                    b.Property<string>("ApplicationId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("application_id");
+
+                    b.Property<string>("DisplayName")
+                        .HasColumnType("text")
+                        .HasColumnName("display_name");
+
+                    b.Property<DateTimeOffset>("EndsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ends_at");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.Property<string>("Hint")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("hint");
+
+                    b.Property<DateTimeOffset>("StartsAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("starts_at");
+
+                    b.HasKey("KeyId")
+                        .HasName("pk_application_secrets");
+
+                    b.HasIndex("ApplicationId")
+                        .HasDatabaseName("ix_application_secrets_application_id");
+
+                    b.ToTable("application_secrets", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.DirectoryObjectRow", b =>
                 {
                     b.Property<string>("ObjectId")
                         .HasColumnType("text")
                         .HasColumnName("object_id");
-
-                    b.Property<string>("AppId")
-                        .IsRequired()
-                        .HasColumnType("text")
-                        .HasColumnName("app_id");
 
                     b.Property<DateTimeOffset>("CreatedAt")
                         .HasColumnType("timestamp with time zone")
@@ -710,14 +784,121 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("display_name");
 
+                    b.Property<string>("kind")
+                        .IsRequired()
+                        .HasMaxLength(21)
+                        .HasColumnType("character varying(21)")
+                        .HasColumnName("kind");
+
                     b.HasKey("ObjectId")
-                        .HasName("pk_service_principals");
+                        .HasName("pk_directory_objects");
 
-                    b.HasIndex("AppId")
+                    b.HasIndex("kind", "DisplayName")
+                        .HasDatabaseName("ix_directory_objects_kind_display_name");
+
+                    b.ToTable("directory_objects", (string)null);
+
+                    b.HasDiscriminator<string>("kind").HasValue("DirectoryObjectRow");
+
+                    b.UseTphMappingStrategy();
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.FederatedCredentialRow", b =>
+                {
+                    b.Property<string>("Id")
+                        .HasColumnType("text")
+                        .HasColumnName("id");
+
+                    b.Property<string>("ApplicationId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("application_id");
+
+                    b.PrimitiveCollection<string[]>("Audiences")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("audiences");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("text")
+                        .HasColumnName("description");
+
+                    b.Property<string>("Issuer")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("issuer");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Subject")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subject");
+
+                    b.HasKey("Id")
+                        .HasName("pk_federated_credentials");
+
+                    b.HasIndex("Issuer")
+                        .HasDatabaseName("ix_federated_credentials_issuer");
+
+                    b.HasIndex("ApplicationId", "Name")
                         .IsUnique()
-                        .HasDatabaseName("ix_service_principals_app_id");
+                        .HasDatabaseName("ix_federated_credentials_application_id_name");
 
-                    b.ToTable("service_principals", (string)null);
+                    b.HasIndex("ApplicationId", "Issuer", "Subject")
+                        .IsUnique()
+                        .HasDatabaseName("ix_federated_credentials_application_id_issuer_subject");
+
+                    b.ToTable("federated_credentials", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.GroupMemberRow", b =>
+                {
+                    b.Property<string>("GroupId")
+                        .HasColumnType("text")
+                        .HasColumnName("group_id");
+
+                    b.Property<string>("MemberId")
+                        .HasColumnType("text")
+                        .HasColumnName("member_id");
+
+                    b.HasKey("GroupId", "MemberId")
+                        .HasName("pk_group_members");
+
+                    b.HasIndex("MemberId", "GroupId")
+                        .HasDatabaseName("ix_group_members_member_id_group_id");
+
+                    b.ToTable("group_members", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.SignInFailureRow", b =>
+                {
+                    b.Property<string>("Key")
+                        .HasColumnType("text")
+                        .HasColumnName("key");
+
+                    b.Property<int>("Failures")
+                        .HasColumnType("integer")
+                        .HasColumnName("failures");
+
+                    b.Property<DateTimeOffset>("LastAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_at");
+
+                    b.Property<DateTimeOffset>("LockedUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("locked_until");
+
+                    b.HasKey("Key")
+                        .HasName("pk_sign_in_failures");
+
+                    b.HasIndex("LastAt")
+                        .HasDatabaseName("ix_sign_in_failures_last_at");
+
+                    b.ToTable("sign_in_failures", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.SigningKeyRow", b =>
@@ -753,6 +934,25 @@ namespace ControlPlane.Persistence.Migrations
                         .HasName("pk_signing_keys");
 
                     b.ToTable("signing_keys", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.UsedAssertionRow", b =>
+                {
+                    b.Property<byte[]>("Id")
+                        .HasColumnType("bytea")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.HasKey("Id")
+                        .HasName("pk_used_assertions");
+
+                    b.HasIndex("ExpiresAt")
+                        .HasDatabaseName("ix_used_assertions_expires_at");
+
+                    b.ToTable("used_assertions", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Metering.MeterSpanRow", b =>
@@ -1122,6 +1322,69 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("OpenIddictTokens", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.GroupRow", b =>
+                {
+                    b.HasBaseType("ControlPlane.Persistence.Identity.DirectoryObjectRow");
+
+                    b.Property<string>("Description")
+                        .HasColumnType("text")
+                        .HasColumnName("description");
+
+                    b.ToTable("directory_objects", (string)null);
+
+                    b.HasDiscriminator().HasValue("group");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.ServicePrincipalRow", b =>
+                {
+                    b.HasBaseType("ControlPlane.Persistence.Identity.DirectoryObjectRow");
+
+                    b.Property<string>("AppId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("app_id");
+
+                    b.Property<bool>("IsEnabled")
+                        .ValueGeneratedOnUpdateSometimes()
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_enabled");
+
+                    b.HasIndex("AppId")
+                        .IsUnique()
+                        .HasDatabaseName("ix_directory_objects_app_id");
+
+                    b.ToTable("directory_objects", (string)null);
+
+                    b.HasDiscriminator().HasValue("servicePrincipal");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.UserRow", b =>
+                {
+                    b.HasBaseType("ControlPlane.Persistence.Identity.DirectoryObjectRow");
+
+                    b.Property<bool>("IsEnabled")
+                        .ValueGeneratedOnUpdateSometimes()
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_enabled");
+
+                    b.Property<string>("PasswordHash")
+                        .HasColumnType("text")
+                        .HasColumnName("password_hash");
+
+                    b.Property<string>("UserPrincipalName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("user_principal_name");
+
+                    b.HasIndex("UserPrincipalName")
+                        .IsUnique()
+                        .HasDatabaseName("ix_directory_objects_user_principal_name");
+
+                    b.ToTable("directory_objects", (string)null);
+
+                    b.HasDiscriminator().HasValue("user");
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceRow", b =>
                 {
                     b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
@@ -1165,6 +1428,53 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_hardware_identities_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
+                {
+                    b.HasOne("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", null)
+                        .WithMany()
+                        .HasForeignKey("ApplicationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_application_certificates_open_iddict_applications_application");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationSecretRow", b =>
+                {
+                    b.HasOne("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", null)
+                        .WithMany()
+                        .HasForeignKey("ApplicationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_application_secrets_open_iddict_applications_application_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.FederatedCredentialRow", b =>
+                {
+                    b.HasOne("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", null)
+                        .WithMany()
+                        .HasForeignKey("ApplicationId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_federated_credentials_open_iddict_applications_application_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Identity.GroupMemberRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Identity.GroupRow", null)
+                        .WithMany()
+                        .HasForeignKey("GroupId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_group_members_directory_objects_group_id");
+
+                    b.HasOne("ControlPlane.Persistence.Identity.DirectoryObjectRow", null)
+                        .WithMany()
+                        .HasForeignKey("MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_group_members_directory_objects_member_id");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

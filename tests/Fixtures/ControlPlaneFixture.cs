@@ -6,14 +6,12 @@ using ControlPlane.Api.Arm;
 using ControlPlane.Defaults;
 using ControlPlane.Host;
 using ControlPlane.Persistence;
-using ControlPlane.Persistence.Identity;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Npgsql;
-using OpenIddict.Abstractions;
 using Xunit;
 
 namespace ControlPlane.Tests.Fixtures;
@@ -81,19 +79,11 @@ public sealed class ControlPlaneFixture : IAsyncLifetime
     /// <summary>A service principal of its own, without any role, signed in.</summary>
     internal async Task<(ArmHttp Arm, string ObjectId)> NewPrincipalAsync()
     {
-        var (clientId, objectId) = (Guid.NewGuid().ToString(), Guid.NewGuid().ToString());
-        await using var scope = Services.CreateAsyncScope();
-        await scope.ServiceProvider.GetRequiredService<IOpenIddictApplicationManager>().CreateAsync(new OpenIddictApplicationDescriptor
-        {
-            ClientId = clientId,
-            ClientSecret = ClientSecret,
-            ClientType = OpenIddictConstants.ClientTypes.Confidential,
-            Permissions = { OpenIddictConstants.Permissions.Endpoints.Token, OpenIddictConstants.Permissions.GrantTypes.ClientCredentials },
-        });
-        var db = scope.ServiceProvider.GetRequiredService<ControlPlaneDb>();
-        db.Add(new ServicePrincipalRow { ObjectId = objectId, AppId = clientId, DisplayName = "a principal of a test", CreatedAt = DateTimeOffset.UnixEpoch });
-        await db.SaveChangesAsync();
-        return (await ArmHttp.SignInAsync(Endpoint, clientId, ClientSecret), objectId);
+        var application = (await Arm.PostAsync("/v1.0/applications", new JsonObject { ["displayName"] = "a principal of a test" })).Is(201).Json;
+        var (id, appId) = (application.GetProperty("id").GetString(), application.GetProperty("appId").GetString()!);
+        var secret = (await Arm.PostAsync($"/v1.0/applications/{id}/addPassword", new JsonObject { ["passwordCredential"] = new JsonObject { ["displayName"] = "test" } })).Is(200).Json.GetProperty("secretText").GetString()!;
+        var principal = (await Arm.PostAsync("/v1.0/servicePrincipals", new JsonObject { ["appId"] = appId })).Is(201).Json;
+        return (await ArmHttp.SignInAsync(Endpoint, appId, secret), principal.GetProperty("id").GetString()!);
     }
 
     /// <summary>Gives a principal a role at a scope, given by its path; empty is the tenant.</summary>

@@ -16,6 +16,7 @@ internal static class LoopbackCertificate
     {
         UseProxy = false,
         AllowAutoRedirect = false,
+        UseCookies = false,
         SslOptions = { RemoteCertificateValidationCallback = (_, presented, _, _) => presented?.GetCertHashString() == Certificate.GetCertHashString() },
     })
     { BaseAddress = address };

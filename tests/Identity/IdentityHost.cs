@@ -1,11 +1,14 @@
 using ControlPlane.Admission.Authorization;
 using System.Net;
+using ControlPlane.Api.Arm;
 using ControlPlane.Api.Identity;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Identity;
 using ControlPlane.Tests.Fixtures;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
+using Microsoft.EntityFrameworkCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
@@ -19,6 +22,12 @@ internal sealed class IdentityHost : IAsyncDisposable
     public const string ClientId = "0c9f8b1e-3d57-4f0a-8a43-6f5d1f1c2b3a";
     public const string Secret = "correct horse battery staple";
     public const string Subscription = "11111111-2222-3333-4444-555555555555";
+
+    /// <summary>A person who can sign in.</summary>
+    public const string User = "ada@plane.example";
+
+    public const string Password = "Analytical-Engine-1843";
+    public const string UserId = "5e0ff2b4-1111-4111-8111-000000000001";
 
     private readonly WebApplication app;
 
@@ -58,15 +67,34 @@ internal sealed class IdentityHost : IAsyncDisposable
         builder.AddIdentity();
 
         var built = builder.Build();
+        built.UseMiddleware<ArmErrorRendering>();
         built.UseIdentity();
+        built.UseRouting();
+        built.UseMiddleware<RouteAuthorization>();
         built.MapIdentity();
         built.MapGet("/healthz", () => "ok");
         built.MapGet("/provision/{token}/instructions", (string token) => token);
         built.MapGet("/subscriptions/{s}", async (string s, HttpContext http, Authorizer authorizer) =>
-            Results.Json(new WhoAmI(http.Principal(), (await authorizer.GrantsOfAsync(http.Principal().ObjectId, [], http.RequestAborted)).Sees($"/subscriptions/{s}"))));
+            Results.Json(new WhoAmI(http.Principal(), (await authorizer.GrantsOfAsync(http.Principal().ObjectId, [], http.RequestAborted)).Sees($"/subscriptions/{s}")))).WithMetadata(OpenRoute.Instance);
         await built.Services.InitializeIdentityAsync(CancellationToken.None);
         await built.StartAsync();
         return new(built);
+    }
+
+    /// <summary>Puts <see cref="User"/> into the directory.</summary>
+    public async Task<IdentityHost> WithUserAsync()
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
+        db.Add(new UserRow { ObjectId = UserId, DisplayName = "Ada Lovelace", UserPrincipalName = User, PasswordHash = Passwords.Hash(Password), CreatedAt = DateTimeOffset.UnixEpoch });
+        await db.SaveChangesAsync();
+        return this;
+    }
+
+    /// <summary>Unlocks what a test of many wrong things has locked.</summary>
+    public async Task ForgetFailuresAsync()
+    {
+        await using var db = await Services.GetRequiredService<IDbContextFactory<ControlPlaneDb>>().CreateDbContextAsync();
+        await db.Set<SignInFailureRow>().ExecuteDeleteAsync();
     }
 
     public Task ReloadKeysAsync() => Services.GetRequiredService<SigningKeys>().ReloadAsync(CancellationToken.None);
@@ -94,7 +122,7 @@ public sealed class IdentityFixture : Xunit.IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         database = await TestDatabase.CreateAsync();
-        host = await IdentityHost.StartAsync(database, Time);
+        host = await (await IdentityHost.StartAsync(database, Time)).WithUserAsync();
     }
 
     public async ValueTask DisposeAsync()

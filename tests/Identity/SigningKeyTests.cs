@@ -111,6 +111,8 @@ public sealed class SigningKeyTests : IAsyncLifetime
         {
             var codes = await Task.WhenAll(Enumerable.Range(0, 300).Select(_ => StatusAsync(host, Guid.NewGuid().ToString())));
             Assert.All(codes, code => Assert.Equal(HttpStatusCode.Unauthorized, code));
+            for (var flood = 0; flood < 10_000; flood++)
+                Assert.IsType<Verdict.Refused>(await host.Services.GetRequiredService<TokenValidator>().ValidateAsync(WithKid($"{flood}"), CancellationToken.None));
             Assert.Equal(round, loads);
             time.Advance(TimeSpan.FromSeconds(10));
         }
@@ -154,8 +156,10 @@ public sealed class SigningKeyTests : IAsyncLifetime
 
     private static async Task<HttpStatusCode> StatusAsync(IdentityHost host, string kid)
     {
-        var header = Base64UrlEncoder.Encode($$"""{"alg":"RS256","typ":"at+jwt","kid":"{{kid}}"}""");
-        using var response = await host.CallAsync($"{header}.{Base64UrlEncoder.Encode("""{"sub":"x"}""")}.c2lnbmF0dXJl");
+        using var response = await host.CallAsync(WithKid(kid));
         return response.StatusCode;
     }
+
+    private static string WithKid(string kid) =>
+        $"{Base64UrlEncoder.Encode($$"""{"alg":"RS256","typ":"at+jwt","kid":"{{kid}}"}""")}.{Base64UrlEncoder.Encode("""{"sub":"x"}""")}.c2lnbmF0dXJl";
 }

@@ -150,29 +150,4 @@ public sealed class TokenServiceTests(IdentityFixture fixture) : IClassFixture<I
         Assert.Equal("invalid_tenant", body.GetProperty("error").GetString());
         Assert.Equal(90002, body.GetProperty("error_codes")[0].GetInt32());
     }
-
-    [Fact]
-    public async Task Ten_wrong_secrets_lock_the_application_for_the_rest_of_the_minute()
-    {
-        await using var database = await TestDatabase.CreateAsync();
-        var time = new ManualTime();
-        await using var host = await IdentityHost.StartAsync(database, time);
-
-        for (var guess = 0; guess < 10; guess++)
-        {
-            using var wrong = await host.AskTokenAsync(host.ClientCredentials().With("client_secret", $"guess {guess}"));
-            Assert.Equal(HttpStatusCode.Unauthorized, wrong.StatusCode);
-            Assert.Equal(7000215, (await wrong.JsonAsync()).GetProperty("error_codes")[0].GetInt32());
-            time.Advance(TimeSpan.FromSeconds(1));
-        }
-
-        using var locked = await host.AskTokenAsync(host.ClientCredentials());
-        Assert.Equal(HttpStatusCode.TooManyRequests, locked.StatusCode);
-        Assert.Equal(TimeSpan.FromSeconds(50), locked.Headers.RetryAfter?.Delta);
-        Assert.Equal(50053, (await locked.JsonAsync()).GetProperty("error_codes")[0].GetInt32());
-
-        time.Advance(TimeSpan.FromSeconds(50));
-        using var unlocked = await host.AskTokenAsync(host.ClientCredentials());
-        Assert.Equal(HttpStatusCode.OK, unlocked.StatusCode);
-    }
 }
