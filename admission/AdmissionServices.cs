@@ -1,5 +1,6 @@
 using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
+using ControlPlane.Admission.Deployments;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -18,6 +19,9 @@ internal static class AdmissionServices
         services.TryAddSingleton<ResourceEnvelope>();
         services.TryAddSingleton<ResourceLookup>();
         services.TryAddSingleton<ResourceWrites>();
+        services.TryAddSingleton<DeploymentWrites>();
+        services.TryAddSingleton<Preflight>();
+        services.TryAddSingleton<WhatIf>();
         return services;
     }
 }

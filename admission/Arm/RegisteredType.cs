@@ -14,6 +14,7 @@ internal abstract class RegisteredType
     public abstract ResourceScopes Scopes { get; }
     public abstract bool IsTracked { get; }
     public abstract bool CompletesOnWrite { get; }
+    public abstract bool HasOwnDoor { get; }
     public abstract Type PropertiesType { get; }
     public abstract Type StatusType { get; }
 
@@ -98,6 +99,7 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
     public override ResourceScopes Scopes => T.Scopes;
     public override bool IsTracked => T.IsTracked;
     public override bool CompletesOnWrite => T.CompletesOnWrite;
+    public override bool HasOwnDoor => T.HasOwnDoor;
     public override Type PropertiesType => typeof(T);
     public override Type StatusType => typeof(TStatus);
     public override (Type Resource, Type Patch) Shapes => (typeof(ResourceOf<T, TStatus>), typeof(PatchOf<T>));

@@ -19,8 +19,12 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             {
                 app.MapArm(HttpMethod.Get, template, routes.Get, http => verbs.GetAsync(http, type));
                 app.MapArm(HttpMethod.Head, template, routes.Head, http => verbs.HeadAsync(http, type));
-                app.MapArm(HttpMethod.Put, template, routes.Put, http => verbs.PutAsync(http, type));
-                app.MapArm(HttpMethod.Patch, template, routes.Patch, http => verbs.PatchAsync(http, type));
+                if (!type.HasOwnDoor)
+                {
+                    app.MapArm(HttpMethod.Put, template, routes.Put, http => verbs.PutAsync(http, type));
+                    app.MapArm(HttpMethod.Patch, template, routes.Patch, http => verbs.PatchAsync(http, type));
+                }
+
                 app.MapArm(HttpMethod.Delete, template, routes.Delete, http => verbs.DeleteAsync(http, type));
                 foreach (var action in type.Actions)
                     app.MapArm(HttpMethod.Post, $"{template}/{action.Name}", routes.Act(action), http => verbs.ActAsync(http, type, action));

@@ -59,6 +59,9 @@ public interface IResource<TSelf, TStatus>
 
     /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
     static virtual bool CompletesOnWrite => false;
+
+    /// <summary>True when a PUT is more than its properties: the type has a door of its own for it, and no PATCH.</summary>
+    static virtual bool HasOwnDoor => false;
 }
 
 /// <summary>Below what a type's resources stand. <see cref="Resource"/> makes it an extension resource: <c>{scope}/providers/{namespace}/{type}/{name}</c>, gone with what it extends.</summary>
