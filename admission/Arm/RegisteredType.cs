@@ -10,6 +10,7 @@ internal abstract class RegisteredType
 {
     public abstract ResourceType Type { get; }
     public abstract IReadOnlyList<string> ApiVersions { get; }
+    public abstract VersionLadder Ladder { get; }
     public abstract IReadOnlyList<ResourceAction> Actions { get; }
     public abstract ResourceScopes Scopes { get; }
     public abstract bool IsTracked { get; }
@@ -95,6 +96,7 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
 {
     public override ResourceType Type => T.Type;
     public override IReadOnlyList<string> ApiVersions => T.ApiVersions;
+    public override VersionLadder Ladder { get; } = new(T.Ladder);
     public override IReadOnlyList<ResourceAction> Actions => T.Actions;
     public override ResourceScopes Scopes => T.Scopes;
     public override bool IsTracked => T.IsTracked;

@@ -40,7 +40,7 @@ internal sealed class Preflight(NpgsqlDataSource source, ResourceEnvelope envelo
             var type = TypeOf(planned, grants, caller);
             if (planned.IsDeferred || planned.Template is not null)
                 return new(planned, current, Wanted: null, Refusal: null);
-            return new(planned, current, envelope.Put(type, planned.Id, TemplateValue.ToElement(planned.Preview), current), Refusal: null);
+            return new(planned, current, envelope.Put(type, planned.ApiVersion, planned.Id, TemplateValue.ToElement(planned.Preview), current), Refusal: null);
         }
         catch (ArmException refusal)
         {

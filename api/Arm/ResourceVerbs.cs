@@ -153,6 +153,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
     private static WriteRequest Request(HttpContext http, RegisteredType type, PathString path) => new(Id(http, path), type, http.Caller(), http.Grants())
     {
         Preconditions = http.Preconditions(),
+        ApiVersion = http.Request.Query["api-version"],
         TraceParent = Activity.Current?.Id,
         ClientRequestId = http.Request.Headers["x-ms-client-request-id"].ToString() is { Length: > 0 and <= 128 } id ? id : null,
     };

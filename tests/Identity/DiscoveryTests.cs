@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using ControlPlane.Api.Identity;
 using Xunit;
 
 namespace ControlPlane.Tests.Identity;
@@ -22,14 +23,11 @@ public sealed class DiscoveryTests(IdentityFixture fixture) : IClassFixture<Iden
         Assert.Equal(Host.Endpoint + authority, document.GetProperty("issuer").GetString());
         Assert.Equal(Host.Endpoint + token, document.GetProperty("token_endpoint").GetString());
         Assert.Equal(Host.Endpoint + keys, document.GetProperty("jwks_uri").GetString());
-        foreach (var (endpoint, isPost) in new[] { ("authorization_endpoint", false), ("device_authorization_endpoint", true) })
-        {
-            // It is there, and says what is missing.
-            using var request = new HttpRequestMessage(isPost ? HttpMethod.Post : HttpMethod.Get, new Uri(document.GetProperty(endpoint).GetString()!)) { Content = isPost ? new FormUrlEncodedContent([]) : null };
-            using var served = await Host.Client.SendAsync(request);
-            Assert.Equal(HttpStatusCode.BadRequest, served.StatusCode);
-        }
-
+        // Both are there: one says what is missing, the other begins.
+        using var authorization = await Host.GetAsync($"{document.GetProperty("authorization_endpoint").GetString()}?client_id={WellKnownClients.AzureCli}", token: null);
+        Assert.Equal(HttpStatusCode.BadRequest, authorization.StatusCode);
+        using var device = await Host.AskTokenAsync(new(StringComparer.Ordinal) { ["client_id"] = WellKnownClients.AzureCli, ["scope"] = "openid" }, new Uri(document.GetProperty("device_authorization_endpoint").GetString()!).AbsolutePath);
+        Assert.Equal(HttpStatusCode.OK, device.StatusCode);
         Assert.Equal(["S256"], document.GetProperty("code_challenge_methods_supported").EnumerateArray().Select(method => method.GetString()));
         Assert.Equal(["RS256"], document.GetProperty("id_token_signing_alg_values_supported").EnumerateArray().Select(algorithm => algorithm.GetString()));
         Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));

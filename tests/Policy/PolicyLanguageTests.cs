@@ -98,9 +98,9 @@ public sealed class PolicyLanguageTests
     [Fact]
     public void Size_and_depth_are_bounded()
     {
-        var wide = $$"""{"if":{"anyOf":[{{string.Join(',', Enumerable.Repeat("""{"field":"name","equals":"x"}""", 600))}}]},"then":{"effect":"deny"}}""";
+        var wide = "{\"if\":" + Any(Enumerable.Repeat("""{"field":"name","equals":"x"}""", 600)) + ""","then":{"effect":"deny"}}""";
         Assert.Contains("at most 512", Assert.Single(Faults(wide)).Message, StringComparison.Ordinal);
-        var deep = $$"""{"if":{"value":"[{{string.Concat(Enumerable.Repeat("toLower(", 40))}}'x'{{new string(')', 40)}}]","equals":"x"},"then":{"effect":"deny"}}""";
+        var deep = """{"if":{"value":"[""" + string.Concat(Enumerable.Repeat("toLower(", 40)) + "'x'" + new string(')', 40) + """]","equals":"x"},"then":{"effect":"deny"}}""";
         Assert.Contains("nested deeper", Assert.Single(Faults(deep)).Message, StringComparison.Ordinal);
     }
 
@@ -145,7 +145,8 @@ public sealed class PolicyLanguageTests
     [Fact]
     public void Two_policies_that_want_different_values_conflict()
     {
-        string Wants(string value, string conflict) => $$$"""{"effect":"modify","details":{"conflictEffect":"{{{conflict}}}","operations":[{"operation":"addOrReplace","field":"tags.team","value":"{{{value}}}"}]}}""";
+        static string Wants(string value, string conflict) => """{"effect":"modify","details":{"conflictEffect":"CONFLICT","operations":[{"operation":"addOrReplace","field":"tags.team","value":"VALUE"}]}}"""
+            .Replace("CONFLICT", conflict, StringComparison.Ordinal).Replace("VALUE", value, StringComparison.Ordinal);
         Assert.Single(Judge(Policy(Wants("x", "deny"), "a"), Policy(Wants("y", "deny"), "b")).Denials);
         Assert.Empty(Judge(Policy(Wants("x", "deny"), "a"), Policy(Wants("x", "deny"), "b")).Denials);
         var verdict = Judge(Policy(Wants("x", "audit"), "a"), Policy(Wants("y", "deny"), "b"));

@@ -18,11 +18,17 @@ internal static class PolicyRules
     public static PolicyTarget Target(string resource, string group = """{"id":"/subscriptions/s/resourceGroups/g","name":"g","location":"westeurope","tags":{"costCenter":"42"}}""") =>
         new(Json.Read<JsonElement>(resource), Json.Read<JsonElement>(group));
 
+    public static string Not(string condition) => "{\"not\":" + condition + "}";
+
+    public static string All(params IEnumerable<string> conditions) => "{\"allOf\":[" + string.Join(',', conditions) + "]}";
+
+    public static string Any(params IEnumerable<string> conditions) => "{\"anyOf\":[" + string.Join(',', conditions) + "]}";
+
     public static PolicyTarget Target(JsonObject resource) => Target(resource.ToJsonString());
 
     public static PolicyRule Rule(string condition, string then = """{"effect":"deny"}""", IReadOnlyDictionary<string, PolicyParameter>? parameters = null)
     {
-        var rule = PolicyRuleReader.Read(Json.Read<JsonElement>($$"""{"if":{{condition}},"then":{{then}}}"""), parameters ?? NoParameters, out var faults);
+        var rule = PolicyRuleReader.Read(Json.Read<JsonElement>("{\"if\":" + condition + ",\"then\":" + then + "}"), parameters ?? NoParameters, out var faults);
         Assert.True(faults.Count == 0, string.Join('\n', faults));
         return rule!;
     }

@@ -175,7 +175,7 @@ internal sealed class RunDeployment(DeploymentWrites deployments, ResourceWrites
     private async Task<Written> PutAsync(StepContext<Deployment, DeploymentStatus> context, DeploymentPlan plan, DeploymentRun run, PlannedResource resource, TemplateObject body, Grants grants, CancellationToken stop)
     {
         var caller = CallerOf(context);
-        var request = new WriteRequest(resource.Id, Preflight.TypeOf(resource, grants, caller), caller, grants) { OperationId = run.IdOf(resource.Id), TraceParent = Activity.Current?.Id };
+        var request = new WriteRequest(resource.Id, Preflight.TypeOf(resource, grants, caller), caller, grants) { ApiVersion = resource.ApiVersion, OperationId = run.IdOf(resource.Id), TraceParent = Activity.Current?.Id };
         for (var attempt = 1; ; attempt++)
         {
             try
