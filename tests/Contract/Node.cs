@@ -15,7 +15,7 @@ internal static class Node
     public static async Task<string> RunAsync(string script, Dictionary<string, string> environment, CancellationToken cancel, params IEnumerable<string> arguments)
     {
         Assert.True(Directory.Exists(Modules), "TEST_NPM_CONTRACT must name the folder where tests/Contract/npm is installed; ./dev test does both.");
-        var start = new ProcessStartInfo("node", [Path.Combine(Product.Root, "tests", "Contract", "npm", script), .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo("node", [Path.Combine(Product.Root, "tests", "Contract", "npm", script), .. arguments]) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true };
         start.Environment["NODE_PATH"] = Modules;
         foreach (var (name, value) in environment)
             start.Environment[name] = value;
