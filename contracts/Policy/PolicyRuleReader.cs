@@ -101,7 +101,7 @@ public sealed partial class PolicyRuleReader
     {
         Known(details, path, ExistenceMembers);
         var type = Member(details, "type");
-        if (Text(type).Count(c => c == '/') == 0)
+        if (!Text(type).Contains('/', StringComparison.Ordinal))
             Fault($"{path}.type", "must be a resource type, such as ControlPlane.BareMetal/racks");
         return new()
         {
