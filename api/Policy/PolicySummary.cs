@@ -37,6 +37,6 @@ internal static class PolicySummary
         };
     }
 
-    private static IEnumerable<object> Details(IReadOnlyList<bool> complies) => complies.GroupBy(one => one).OrderBy(group => group.Key)
+    private static IEnumerable<object> Details(List<bool> complies) => complies.GroupBy(one => one).OrderBy(group => group.Key)
         .Select(group => new { complianceState = group.Key ? "compliant" : "noncompliant", count = group.Count() });
 }

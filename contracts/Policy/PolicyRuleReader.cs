@@ -9,6 +9,8 @@ public sealed partial class PolicyRuleReader
     private static readonly string[] RuleMembers = ["if", "then"];
     private static readonly string[] EffectMembers = ["effect", "details"];
     private static readonly string[] ExistenceMembers = ["type", "name", "existenceCondition", "roleDefinitionIds", "evaluationDelay"];
+    private static readonly string[] AdditionMembers = ["field", "value"];
+    private static readonly string[] OperationMembers = ["operation", "field", "value", "condition"];
     private static readonly string[] ModifyMembers = ["operations", "conflictEffect", "roleDefinitionIds"];
 
     private readonly IReadOnlyDictionary<string, PolicyParameter> parameters;
@@ -118,7 +120,7 @@ public sealed partial class PolicyRuleReader
         {
             if (!IsObject(operation, at))
                 continue;
-            Known(operation, at, isAppend ? ["field", "value"] : ["operation", "field", "value", "condition"]);
+            Known(operation, at, isAppend ? AdditionMembers : OperationMembers);
             var kind = PolicyOperationKind.Add;
             if (!isAppend && (!Enum.TryParse(Text(Member(operation, "operation")), ignoreCase: true, out kind) || !Enum.IsDefined(kind)))
                 Fault($"{at}.operation", "must be addOrReplace, add or remove");
@@ -188,7 +190,7 @@ public sealed partial class PolicyRuleReader
         return false;
     }
 
-    private void Known(JsonElement json, string path, string[] known)
+    private void Known(JsonElement json, string path, params IReadOnlyList<string> known)
     {
         foreach (var member in json.EnumerateObject().Where(member => !known.Contains(member.Name, StringComparer.OrdinalIgnoreCase)))
             Fault($"{path}.{member.Name}", $"is not known; known are {string.Join(", ", known)}");
