@@ -90,10 +90,10 @@ public sealed partial class PolicyRuleReader
         else if (details.ValueKind is not JsonValueKind.Undefined and not JsonValueKind.Object)
             Fault(path, "must be an object, or for append an array");
 
-        if (effects.Contains(PolicyEffect.Modify) && read.Operations.Count == 0)
+        if (effects.Contains(PolicyEffect.Modify) && (details.ValueKind is not JsonValueKind.Object || Member(details, "operations").ValueKind is JsonValueKind.Undefined))
             Fault(path, "needs 'operations' when the effect is modify");
-        if (effects.Contains(PolicyEffect.Append) && read.Additions.Count == 0)
-            Fault(path, "must be an array of {field, value} when the effect is append");
+        if (effects.Contains(PolicyEffect.Append) && (details.ValueKind is not JsonValueKind.Array || details.GetArrayLength() is 0 or > 100))
+            Fault(path, "must be an array of 1 to 100 {field, value} when the effect is append");
         if (effects.Contains(PolicyEffect.AuditIfNotExists) && read.RelatedType is null)
             Fault(path, "needs 'type' when the effect is auditIfNotExists");
         return read;

@@ -120,7 +120,7 @@ public sealed class PolicyPropertyTests
             "location" => [PolicyJson.Of(((string)resource["location"]!).Replace(" ", "").ToLowerInvariant())],
             "tags.a" => [json.GetProperty("tags").GetProperty("a")],
             "tags['b']" => [default],
-            _ when !field.StartsWith(ImageType, StringComparison.Ordinal) => [default],
+            _ when !field.StartsWith(ImageType, StringComparison.Ordinal) => [isIts ? default : json.GetProperty("properties").GetProperty("x")],
             _ when item is { } one && field.EndsWith("list[*]", StringComparison.Ordinal) => [one],
             _ when item is { } one && field.EndsWith(".k", StringComparison.Ordinal) => [PolicyJson.Member(one, "k")],
             _ when !isIts => [default],
