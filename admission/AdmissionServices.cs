@@ -1,5 +1,6 @@
 using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
+using ControlPlane.Admission.Deployments;
 using ControlPlane.Admission.Policy;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.DependencyInjection;
@@ -21,6 +22,9 @@ internal static class AdmissionServices
         services.TryAddSingleton<PolicyCatalogue>();
         services.TryAddSingleton<PolicyGate>();
         services.TryAddSingleton<ResourceWrites>();
+        services.TryAddSingleton<DeploymentWrites>();
+        services.TryAddSingleton<Preflight>();
+        services.TryAddSingleton<WhatIf>();
         return services;
     }
 }

@@ -15,6 +15,7 @@ have() {
     case "$1" in
         postgresql) find_postgres ;;
         rabbitmq) [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] ;;
+        azure-cli) [ -x /usr/bin/az ] ;;
         sushy) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import sushy' 2>/dev/null ;;
         python3) [ -x /usr/bin/python3 ] && /usr/bin/python3 -c 'import json, xml.etree' 2>/dev/null ;;
         pgbench) find_postgres && [ -x "$PG_BIN/pgbench" ] ;;
@@ -74,6 +75,23 @@ install_packages() {
     [ "$failed" -eq 0 ] || { tail -n 20 "$log" >&2; fail "apt-get could not install $*"; }
 }
 
+# npm_packages FOLDER: what its lock file names, installed once; prints where. Scripts of packages are not run.
+npm_packages() {
+    local name="${1//\//-}" target log="$LOCAL/log/npm.log"
+    target="$LOCAL/npm/$name-$(cat "$ROOT/$1/package.json" "$ROOT/$1/package-lock.json" | sha256sum | cut -c1-12)"
+    if [ ! -e "$target/installed" ]; then
+        ensure_local
+        say "Installing the npm packages of $1 (log: .local/log/npm.log)"
+        rm -rf "$LOCAL/npm/$name"-*
+        mkdir -p "$target"
+        cp "$ROOT/$1/package.json" "$ROOT/$1/package-lock.json" "$target"
+        (cd "$target" && npm ci --omit=dev --ignore-scripts --no-audit --no-fund >"$log" 2>&1 </dev/null) \
+            || { tail -n 20 "$log" >&2; fail "npm could not install the packages of $1"; }
+        touch "$target/installed"
+    fi
+    echo "$target"
+}
+
 need_dotnet() {
     command -v dotnet >/dev/null || fail "the .NET 10 SDK is missing: https://dotnet.microsoft.com/download/dotnet/10.0"
     dotnet --list-sdks | grep -q '^10\.' || fail "the .NET 10 SDK is missing (found: $(dotnet --list-sdks | tr '\n' ' '))"
@@ -85,7 +103,7 @@ cmd_doctor() {
     for name in curl jq openssl postgresql runuser; do
         have "$name" && say "ok       $name" || { say "missing  $name (for up: $(debian_package "$name"))"; ok=1; }
     done
-    for name in rabbitmq sushy python3 pgbench; do
+    for name in rabbitmq sushy python3 pgbench azure-cli npm; do
         have "$name" && say "ok       $name" || { say "missing  $name (for test: $(debian_package "$name"))"; ok=1; }
     done
     return "$ok"

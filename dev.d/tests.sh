@@ -33,7 +33,9 @@ run_tests() {
 }
 
 cmd_test() {
-    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench
+    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench azure-cli npm
+    TEST_NPM_CLIENTS="$(npm_packages tests/Clients/npm)"
+    export TEST_NPM_CLIENTS
     build_everything
     ensure_secrets
     test_database

@@ -10,10 +10,12 @@ internal abstract class RegisteredType
 {
     public abstract ResourceType Type { get; }
     public abstract IReadOnlyList<string> ApiVersions { get; }
+    public abstract VersionLadder Ladder { get; }
     public abstract IReadOnlyList<ResourceAction> Actions { get; }
     public abstract ResourceScopes Scopes { get; }
     public abstract bool IsTracked { get; }
     public abstract bool CompletesOnWrite { get; }
+    public abstract bool HasOwnDoor { get; }
     public abstract Type PropertiesType { get; }
     public abstract Type StatusType { get; }
 
@@ -94,10 +96,12 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
 {
     public override ResourceType Type => T.Type;
     public override IReadOnlyList<string> ApiVersions => T.ApiVersions;
+    public override VersionLadder Ladder { get; } = new(T.Ladder);
     public override IReadOnlyList<ResourceAction> Actions => T.Actions;
     public override ResourceScopes Scopes => T.Scopes;
     public override bool IsTracked => T.IsTracked;
     public override bool CompletesOnWrite => T.CompletesOnWrite;
+    public override bool HasOwnDoor => T.HasOwnDoor;
     public override Type PropertiesType => typeof(T);
     public override Type StatusType => typeof(TStatus);
     public override (Type Resource, Type Patch) Shapes => (typeof(ResourceOf<T, TStatus>), typeof(PatchOf<T>));

@@ -21,7 +21,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
     private static readonly string[] Patchable = ["tags", "properties"];
 
     /// <summary>A whole resource: what is left out returns to its default.</summary>
-    public WantedResource Put(RegisteredType type, ResourceId id, JsonElement body, ResourceRow? current)
+    public WantedResource Put(RegisteredType type, string? version, ResourceId id, JsonElement body, ResourceRow? current)
     {
         var faults = new List<ErrorBody>();
         foreach (var member in body.EnumerateObject())
@@ -41,13 +41,14 @@ internal sealed partial class ResourceEnvelope(Locations locations)
 
         var location = type.IsTracked || body.TryGetProperty("location", out _) ? Location(body, current, faults, id) : current?.Location;
         var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : "{}";
-        var properties = body.TryGetProperty("properties", out var wanted) ? wanted : JsonSerializer.SerializeToElement(new { });
+        var written = body.TryGetProperty("properties", out var wanted) ? wanted : JsonSerializer.SerializeToElement(new { });
+        var properties = type.Ladder.Up(version, written, current?.Properties, faults);
         var bound = type.Bind(id, properties, current, (name, value) => IsEcho(type, current, name, value, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(location, tags, bound);
     }
 
     /// <summary>RFC 7396 on <c>properties</c>; <c>tags</c> replaces all tags.</summary>
-    public static WantedResource Patch(RegisteredType type, JsonElement body, ResourceRow current)
+    public static WantedResource Patch(RegisteredType type, string? version, JsonElement body, ResourceRow current)
     {
         var faults = new List<ErrorBody>();
         foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal)))
@@ -59,7 +60,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
             if (patch.ValueKind is not JsonValueKind.Object)
                 faults.Add(Shape.Fault("properties", "must be an object"));
             else
-                properties = MergePatch.Apply(JsonNode.Parse(current.Properties), patch)!.ToJsonString();
+                properties = MergePatch.Apply(JsonNode.Parse(current.Properties), type.Ladder.Up(version, patch, current.Properties, faults))!.ToJsonString();
         }
 
         using var merged = JsonDocument.Parse(properties);

@@ -15,6 +15,11 @@ internal static class ResourceTypes
 
     private static readonly Dictionary<ResourceType, RegisteredType> ByType = All.ToDictionary(type => type.Type);
 
+    private static readonly Dictionary<string, VersionLadder> Ladders = All.Where(type => type.Ladder.Steps.Count > 0).ToDictionary(type => type.Type.ToString(), type => type.Ladder, StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The ladder of a type, by its name; null for one whose api-versions have all the same properties.</summary>
+    public static VersionLadder? LadderOf(string type) => Ladders.GetValueOrDefault(type);
+
     public static RegisteredType Find(ResourceType type) => ByType[type];
 
     public static RegisteredType? TryFind(ResourceType type) => ByType.GetValueOrDefault(type);

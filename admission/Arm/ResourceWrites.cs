@@ -11,6 +11,9 @@ internal sealed record WriteRequest(ResourceId Id, RegisteredType Type, Caller C
 {
     public Preconditions Preconditions { get; init; } = Preconditions.None;
 
+    /// <summary>The api-version in which the body is written; null is the type's newest.</summary>
+    public string? ApiVersion { get; init; }
+
     /// <summary>W3C trace context, for the operation that the write may start.</summary>
     public string? TraceParent { get; init; }
 
@@ -37,7 +40,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
         var (id, type) = (request.Id, request.Type);
         var around = await DecideAsync(request, "write", cancel);
         request.Preconditions.Demand(around.Current);
-        var wanted = envelope.Put(type, id, await policies.PutAsync(type, around, body, cancel), around.Current);
+        var wanted = envelope.Put(type, request.ApiVersion, id, await policies.PutAsync(type, around, body, cancel), around.Current);
         var operation = type.CompletesOnWrite ? null : NewOperation(request, "put", wanted.Location ?? locations.Names[0]);
         var state = operation is null ? ProvisioningState.Succeeded : around.Current is null ? ProvisioningState.Accepted : ProvisioningState.Updating;
         return await StoreAsync(request, around.Current, wanted, state, operation, cancel);
@@ -49,7 +52,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
         var current = around.Current ?? throw ArmErrors.ResourceNotFound(request.Id);
         request.Preconditions.Demand(current);
         body = await policies.PatchAsync(request.Type, around, body, cancel);
-        var wanted = ResourceEnvelope.Patch(request.Type, body, current);
+        var wanted = ResourceEnvelope.Patch(request.Type, request.ApiVersion, body, current);
         // Tags concern nobody but readers: they are complete once stored.
         return request.Type.CompletesOnWrite || !body.TryGetProperty("properties", out _)
             ? await StoreAsync(request, current, wanted, request.Type.CompletesOnWrite ? ProvisioningState.Succeeded : current.State, operation: null, cancel)

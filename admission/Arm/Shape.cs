@@ -141,7 +141,7 @@ internal static class Shape
     };
 
     /// <summary>Levenshtein distance, for "did you mean".</summary>
-    private static int Distance(string a, string b)
+    public static int Distance(string a, string b)
     {
         if (Math.Abs(a.Length - b.Length) > 2)
             return 3;

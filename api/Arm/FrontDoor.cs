@@ -1,6 +1,7 @@
 using ControlPlane.Admission;
 using ControlPlane.Api.Authorization;
 using ControlPlane.Api.BareMetal;
+using ControlPlane.Api.Deployments;
 using ControlPlane.Api.Identity;
 using ControlPlane.Api.Metering;
 using ControlPlane.Api.Policy;
@@ -58,6 +59,7 @@ internal static class FrontDoor
         PolicyInsightsEndpoints.Map(app);
         ResourceGraphEndpoints.Map(app);
         ActivityLogEndpoints.Map(app);
+        DeploymentEndpoints.Map(app);
         OpenApi.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);

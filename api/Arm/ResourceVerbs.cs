@@ -19,8 +19,12 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             {
                 app.MapArm(HttpMethod.Get, template, routes.Get, http => verbs.GetAsync(http, type));
                 app.MapArm(HttpMethod.Head, template, routes.Head, http => verbs.HeadAsync(http, type));
-                app.MapArm(HttpMethod.Put, template, routes.Put, http => verbs.PutAsync(http, type));
-                app.MapArm(HttpMethod.Patch, template, routes.Patch, http => verbs.PatchAsync(http, type));
+                if (!type.HasOwnDoor)
+                {
+                    app.MapArm(HttpMethod.Put, template, routes.Put, http => verbs.PutAsync(http, type));
+                    app.MapArm(HttpMethod.Patch, template, routes.Patch, http => verbs.PatchAsync(http, type));
+                }
+
                 app.MapArm(HttpMethod.Delete, template, routes.Delete, http => verbs.DeleteAsync(http, type));
                 foreach (var action in type.Actions)
                     app.MapArm(HttpMethod.Post, $"{template}/{action.Name}", routes.Act(action), http => verbs.ActAsync(http, type, action));
@@ -149,6 +153,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
     private static WriteRequest Request(HttpContext http, RegisteredType type, PathString path) => new(Id(http, path), type, http.Caller(), http.Grants())
     {
         Preconditions = http.Preconditions(),
+        ApiVersion = http.Request.Query["api-version"],
         TraceParent = Activity.Current?.Id,
         ClientRequestId = http.Request.Headers["x-ms-client-request-id"].ToString() is { Length: > 0 and <= 128 } id ? id : null,
     };

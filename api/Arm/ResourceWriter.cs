@@ -17,7 +17,7 @@ internal static class ResourceWriter
         if (!row.State.IsTerminal())
             response.Headers.RetryAfter = "1";
         await using (var json = new Utf8JsonWriter(response.BodyWriter, Relaxed))
-            Write(json, row);
+            Write(json, row, Version(response));
         await response.BodyWriter.FlushAsync(cancel);
     }
 
@@ -29,7 +29,7 @@ internal static class ResourceWriter
             json.WriteStartObject();
             json.WriteStartArray("value");
             foreach (var row in rows)
-                Write(json, row);
+                Write(json, row, Version(response));
             json.WriteEndArray();
             if (nextLink is not null)
                 json.WriteString("nextLink", nextLink);
@@ -39,7 +39,10 @@ internal static class ResourceWriter
         await response.BodyWriter.FlushAsync(cancel);
     }
 
-    public static void Write(Utf8JsonWriter json, ResourceRow row)
+    /// <summary>The api-version that was asked in, which says how much of a resource its client knows.</summary>
+    private static string? Version(HttpResponse response) => response.HttpContext.Request.Query["api-version"];
+
+    private static void Write(Utf8JsonWriter json, ResourceRow row, string? version)
     {
         json.WriteStartObject();
         json.WriteString("id", row.Id);
@@ -63,11 +66,24 @@ internal static class ResourceWriter
         json.WriteString("lastModifiedAt", row.ModifiedAt);
         json.WriteEndObject();
         json.WriteStartObject("properties");
-        WriteMembers(json, row.Properties);
+        if (ResourceTypes.LadderOf(row.Type) is { } ladder)
+            WriteKnown(json, row.Properties, ladder, version);
+        else
+            WriteMembers(json, row.Properties);
         WriteMembers(json, row.Status);
         json.WriteString("provisioningState", row.State.ToString());
         json.WriteEndObject();
         json.WriteEndObject();
+    }
+
+    private static void WriteKnown(Utf8JsonWriter json, string document, VersionLadder ladder, string? version)
+    {
+        using var parsed = JsonDocument.Parse(document);
+        foreach (var (name, value) in ladder.Down(version, parsed.RootElement))
+        {
+            json.WritePropertyName(name);
+            value.WriteTo(json);
+        }
     }
 
     private static void WriteMembers(Utf8JsonWriter json, string document)

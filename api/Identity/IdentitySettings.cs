@@ -51,7 +51,7 @@ internal sealed record IdentitySettings
             KeyPublishAhead = section.GetValue("SigningKeys:PublishAhead", defaults.KeyPublishAhead),
             Authorities = [.. section.GetSection("Authorities").GetChildren().Select(ExternalAuthority.From)],
             IssuerCaFile = section["IssuerCaFile"],
-            PortalRedirectUris = Addresses(section.GetSection("Portal"), "RedirectUris", []),
+            PortalRedirectUris = RedirectUris(section.GetSection("Portal:RedirectUris")),
             Bootstrap = BootstrapSettings.From(section.GetSection("Bootstrap")),
         };
         if (settings.KeyPublishAhead < TimeSpan.FromMinutes(5) || settings.KeyLifetime <= settings.KeyPublishAhead)
@@ -83,6 +83,15 @@ internal sealed record IdentitySettings
         Endpoints.Count > 0
             ? Endpoints.Contains(address, StringComparer.OrdinalIgnoreCase)
             : Uri.TryCreate(address, UriKind.Absolute, out var uri) && uri is { IsLoopback: true, PathAndQuery: "/", Fragment: "", UserInfo: "" } && uri.Scheme == Uri.UriSchemeHttps;
+
+    /// <summary>To the letter, as they are compared.</summary>
+    private static string[] RedirectUris(IConfigurationSection section)
+    {
+        var addresses = section.Get<string[]>() ?? [];
+        return Array.Find(addresses, address => !Uri.TryCreate(address, UriKind.Absolute, out var uri) || (uri.Scheme != Uri.UriSchemeHttps && !(uri.Scheme == Uri.UriSchemeHttp && uri.IsLoopback))) is { } wrong
+            ? throw new InvalidOperationException($"{section.Path} holds '{wrong}'; every entry must be an https address, or an http one of the loopback interface, such as https://portal.example/signin-oidc.")
+            : addresses;
+    }
 
     private static IReadOnlyList<string> Addresses(IConfigurationSection section, string name, IReadOnlyList<string> otherwise)
     {

@@ -113,7 +113,7 @@ internal sealed partial class IssuerKeys : IDisposable
         public long ReadAt { get; set; }
         public long? AskedAt { get; set; }
 
-        public SecurityKey? Find(string? kid)
+        public JsonWebKey? Find(string? kid)
         {
             var keys = Keys;
             return string.IsNullOrEmpty(kid) ? keys.Count == 1 ? keys[0] : null : keys.FirstOrDefault(key => key.Kid == kid);

@@ -142,6 +142,18 @@ internal sealed class NameIssuer(IdentitySettings settings, TimeProvider time) :
     }
 }
 
+/// <summary>The issuer beside a code (RFC 9207) is the one that discovery names.</summary>
+internal sealed class NameIssuerToBrowser(IdentitySettings settings) : IOpenIddictServerHandler<ApplyAuthorizationResponseContext>
+{
+    public ValueTask HandleAsync(ApplyAuthorizationResponseContext context)
+    {
+        var (authority, endpoint) = context.Transaction.Authority(settings);
+        if (!string.IsNullOrEmpty(context.RedirectUri))
+            context.Response.Iss = endpoint + authority.Path;
+        return ValueTask.CompletedTask;
+    }
+}
+
 internal static class AuthorityOfTransaction
 {
     /// <summary>The authority that a request to the token service went to, and the address of the front door that the client used.</summary>

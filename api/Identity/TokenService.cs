@@ -47,6 +47,7 @@ internal static class TokenService
                     .RemoveEventHandler(ValidateClientAssertionIssuer.Descriptor).RemoveEventHandler(ValidateClientSecret.Descriptor);
                 server.AddEventHandler<ProcessAuthenticationContext>(handler => handler.UseScopedHandler<AuthenticateClient>().SetOrder(ValidateClientAssertion.Descriptor.Order));
                 server.AddEventHandler<HandleAuthorizationRequestContext>(handler => handler.UseScopedHandler<SignInUser>());
+                server.AddEventHandler<ApplyAuthorizationResponseContext>(handler => handler.UseSingletonHandler<NameIssuerToBrowser>().SetOrder(Authentication.AttachIssuer.Descriptor.Order - 500));
                 server.AddEventHandler<HandleDeviceAuthorizationRequestContext>(handler => handler.UseSingletonHandler<BeginDevice>());
                 server.AddEventHandler<ApplyDeviceAuthorizationResponseContext>(handler => handler.UseSingletonHandler<ExplainDevice>().SetOrder(ExplainDevice.Order));
                 server.AddEventHandler<HandleEndUserVerificationRequestContext>(handler => handler.UseScopedHandler<VerifyDevice>());

@@ -16,6 +16,9 @@ public interface IResource<TSelf, TStatus>
     /// <summary>Newest first: clients without an opinion take the first one.</summary>
     static virtual IReadOnlyList<string> ApiVersions => Arm.ApiVersions.Own;
 
+    /// <summary>What each of <see cref="ApiVersions"/> added to the one before it. The record is the newest one; an older one neither shows nor changes what it does not know.</summary>
+    static virtual IReadOnlyList<ApiVersionStep> Ladder => [];
+
     /// <summary>What a resource of this type may stand below.</summary>
     static virtual ResourceScopes Scopes => ResourceScopes.ResourceGroup;
 
@@ -59,6 +62,9 @@ public interface IResource<TSelf, TStatus>
 
     /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
     static virtual bool CompletesOnWrite => false;
+
+    /// <summary>True when a PUT is more than its properties: the type has a door of its own for it, and no PATCH.</summary>
+    static virtual bool HasOwnDoor => false;
 }
 
 /// <summary>Below what a type's resources stand. <see cref="Resource"/> makes it an extension resource: <c>{scope}/providers/{namespace}/{type}/{name}</c>, gone with what it extends.</summary>
@@ -104,8 +110,32 @@ public sealed class SecretAttribute : Attribute;
 /// <summary>A status without any property of its own.</summary>
 public sealed record NoStatus;
 
+/// <summary>
+/// What an api-version added to the one before it. A version only ever adds: what would get another meaning gets another name, so that old clients go on.
+/// </summary>
+/// <param name="version">The version that added it, such as 2026-11-01.</param>
+/// <param name="added">
+/// Names directly below <c>properties</c>, each with what it is for a resource that was written without it: through an older version, or before it could be
+/// written at all. That value is frozen, and is the initializer of the record's property, for that is how a row from before is read.
+/// </param>
+public sealed class ApiVersionStep(string version, params (string Name, object? Before)[] added)
+{
+    public string Version { get; } = version;
+
+    public IReadOnlyDictionary<string, JsonElement> Added { get; } = added.ToDictionary(one => one.Name, one => Json.Element(one.Before), StringComparer.Ordinal);
+}
+
 public static class ApiVersions
 {
+    private const int DateLength = 10;
+
+    /// <summary>Whether a version is from before another: by date, and a preview is before what it previews.</summary>
+    public static bool IsBefore(string version, string other)
+    {
+        var dates = string.CompareOrdinal(version, 0, other, 0, DateLength);
+        return dates < 0 || (dates == 0 && version.Length > DateLength && other.Length == DateLength);
+    }
+
     public static IReadOnlyList<string> Own { get; } = ["2026-06-01"];
 
     /// <summary>What unmodified Azure clients send to the namespaces that Azure owns.</summary>

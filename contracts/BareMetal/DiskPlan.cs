@@ -15,6 +15,9 @@ public sealed record DiskPlan
     public bool RootDiskOnly { get; init; }
 
     public ImageSource? Image { get; init; }
+
+    /// <summary>What the image asks of the root disk, whatever the layout says.</summary>
+    public int MinimumDiskGiB { get; init; } = 1;
 }
 
 /// <summary>What to write, as the machine is told.</summary>
@@ -71,9 +74,9 @@ public static class DiskPlanning
         AgentDisk? root = null;
         if (plan.Action == "provision")
         {
-            var candidates = Candidates(plan.Layout.RootDisk, wiped);
+            var candidates = Candidates(plan.Layout.RootDisk, plan.MinimumDiskGiB, wiped);
             if (candidates.Count == 0)
-                return Refuse("RootDiskNotFound", $"No disk fits diskLayout.rootDisk; the machine has {Names(usable)}.");
+                return Refuse("RootDiskNotFound", $"No disk fits diskLayout.rootDisk and the image's minimumDiskGiB of {plan.MinimumDiskGiB}; the machine has {Names(usable)}.");
             if (candidates.Count > 1)
                 return Refuse("RootDiskAmbiguous", $"{candidates.Count} disks fit diskLayout.rootDisk: {Names(candidates)}. Name one by serialNumber or wwn.");
             root = candidates[0];
@@ -112,12 +115,12 @@ public static class DiskPlanning
     private static WipePolicy? Level(string? method) => Enum.TryParse<WipePolicy>(method, ignoreCase: true, out var level) && Enum.IsDefined(level) ? level : null;
 
     /// <summary>With a hint, every disk that fits all of it; without, the smallest that is large enough, and every other of the same size.</summary>
-    private static List<AgentDisk> Candidates(RootDiskHint hint, List<AgentDisk> disks)
+    private static List<AgentDisk> Candidates(RootDiskHint hint, int minimumGiB, List<AgentDisk> disks)
     {
         var fitting = disks.Where(disk =>
             (hint.SerialNumber is null || hint.SerialNumber.Equals(disk.Serial, StringComparison.OrdinalIgnoreCase))
             && (hint.Wwn is null || hint.Wwn.Equals(disk.Wwn, StringComparison.OrdinalIgnoreCase))
-            && disk.SizeBytes >= (hint.MinSizeGiB is { } min ? min * GiB : SmallestRoot)).ToList();
+            && disk.SizeBytes >= Math.Max(hint.MinSizeGiB is { } min ? min * GiB : SmallestRoot, minimumGiB * GiB)).ToList();
         if (hint.SerialNumber is not null || hint.Wwn is not null || fitting.Count == 0)
             return fitting;
         var smallest = fitting.Min(disk => disk.SizeBytes);

@@ -7,6 +7,8 @@ namespace ControlPlane.Contracts.BareMetal;
 public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
 {
     public static ResourceType Type { get; } = new("ControlPlane.BareMetal", "osImages");
+    public static IReadOnlyList<string> ApiVersions { get; } = ["2026-11-01", .. Arm.ApiVersions.Own];
+    public static IReadOnlyList<ApiVersionStep> Ladder { get; } = [new("2026-11-01", ("minimumDiskGiB", 1))];
 
     /// <summary>The distribution's own version, such as 24.04.3.</summary>
     public required string Version { get; init; }
@@ -18,6 +20,9 @@ public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
     public required string Sha256 { get; init; }
 
     public required long SizeBytes { get; init; }
+
+    /// <summary>The smallest root disk that holds the image once it is written: an image is downloaded compressed. Since 2026-11-01.</summary>
+    public int MinimumDiskGiB { get; init; } = 1;
 
     /// <summary>PEM of the CA of the image server; the machine's own trust store when absent.</summary>
     public string? CaCertificate { get; init; }
@@ -37,6 +42,8 @@ public sealed partial record OsImage : IResource<OsImage, OsImageStatus>
             yield return new("sha256", "must be 64 hexadecimal digits");
         if (wanted.SizeBytes is < 1 or > 1L << 40)
             yield return new("sizeBytes", "must be from 1 byte to 1 TiB");
+        if (wanted.MinimumDiskGiB is < 1 or > 65_536)
+            yield return new("minimumDiskGiB", "must be from 1 to 65536");
         if (wanted.CaCertificate is { } pem && !pem.Contains("-----BEGIN CERTIFICATE-----", StringComparison.Ordinal))
             yield return new("caCertificate", "must be a PEM certificate (-----BEGIN CERTIFICATE-----)");
         foreach (var cve in wanted.KnownCves.Where(cve => !Cve().IsMatch(cve)))

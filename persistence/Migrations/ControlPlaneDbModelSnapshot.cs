@@ -690,6 +690,53 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("hardware_identities", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
+                {
+                    b.Property<string>("DeploymentKey")
+                        .HasColumnType("text")
+                        .HasColumnName("deployment_key")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("error");
+
+                    b.Property<string>("Request")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("request");
+
+                    b.Property<string>("ResourceId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id");
+
+                    b.Property<Guid>("Run")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.HasKey("DeploymentKey", "Id")
+                        .HasName("pk_deployment_operations");
+
+                    b.ToTable("deployment_operations", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
                 {
                     b.Property<string>("KeyId")
@@ -1517,6 +1564,16 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_hardware_identities_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("DeploymentKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_deployment_operations_resources_deployment_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>

@@ -104,6 +104,14 @@ public sealed class DiskPlanningTests
     public void A_disk_that_was_forgotten_is_a_shortfall() =>
         Assert.Contains("'B'", DiskPlanning.Shortfall(new("discard", [new("A"), new("B")], []), [new() { Serial = "A", Method = "discard" }])!.Message, StringComparison.Ordinal);
 
+    [Fact]
+    public void A_disk_that_the_image_does_not_fit_on_once_written_is_none()
+    {
+        var plan = Plan(new()) with { MinimumDiskGiB = 100 };
+        Assert.Equal("B", DiskPlanning.Decide(plan, [Disk("A", 64), Disk("B", 128)], Guid.Empty).Instructions!.RootDisk!.Serial);
+        Assert.Contains("minimumDiskGiB of 100", DiskPlanning.Decide(plan, [Disk("A", 64)], Guid.Empty).Refusal!.Message, StringComparison.Ordinal);
+    }
+
     private static DiskPlan Plan(RootDiskHint hint) => new() { Action = "provision", Layout = new() { RootDisk = hint }, WipePolicy = WipePolicy.Discard };
 
     private static AgentDisk Disk(string serial, long sizeGiB) => new() { Name = serial, Serial = serial, Wwn = $"eui.{serial}", SizeBytes = sizeGiB * GiB, Supports = ["discard", "secureErase"] };

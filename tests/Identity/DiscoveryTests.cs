@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text.Json;
+using ControlPlane.Api.Identity;
 using Xunit;
 
 namespace ControlPlane.Tests.Identity;
@@ -22,7 +23,15 @@ public sealed class DiscoveryTests(IdentityFixture fixture) : IClassFixture<Iden
         Assert.Equal(Host.Endpoint + authority, document.GetProperty("issuer").GetString());
         Assert.Equal(Host.Endpoint + token, document.GetProperty("token_endpoint").GetString());
         Assert.Equal(Host.Endpoint + keys, document.GetProperty("jwks_uri").GetString());
-        Assert.StartsWith(Host.Endpoint, document.GetProperty("authorization_endpoint").GetString(), StringComparison.Ordinal);
+        // Both are there: one says what is missing, the other begins.
+        using var authorization = await Host.GetAsync($"{document.GetProperty("authorization_endpoint").GetString()}?client_id={WellKnownClients.AzureCli}", token: null);
+        Assert.Equal(HttpStatusCode.BadRequest, authorization.StatusCode);
+        using var device = await Host.AskTokenAsync(new(StringComparer.Ordinal) { ["client_id"] = WellKnownClients.AzureCli, ["scope"] = "openid" }, new Uri(document.GetProperty("device_authorization_endpoint").GetString()!).AbsolutePath);
+        Assert.Equal(HttpStatusCode.OK, device.StatusCode);
+        Assert.Equal(["S256"], document.GetProperty("code_challenge_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Equal(["RS256"], document.GetProperty("id_token_signing_alg_values_supported").EnumerateArray().Select(algorithm => algorithm.GetString()));
+        Assert.Contains("private_key_jwt", document.GetProperty("token_endpoint_auth_methods_supported").EnumerateArray().Select(method => method.GetString()));
+        Assert.Superset(new HashSet<string?>(["authorization_code", "client_credentials", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"]), document.GetProperty("grant_types_supported").EnumerateArray().Select(grant => grant.GetString()).ToHashSet());
 
         var issued = new Microsoft.IdentityModel.JsonWebTokens.JsonWebToken(await Host.TokenAsync(token));
         Assert.Equal(document.GetProperty("issuer").GetString(), issued.Issuer);

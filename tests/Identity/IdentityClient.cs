@@ -41,7 +41,7 @@ internal static class IdentityClient
 
     public static async Task<HttpResponseMessage> GetAsync(this IdentityHost host, string path, string? token)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.Relative));
+        using var request = new HttpRequestMessage(HttpMethod.Get, new Uri(path, UriKind.RelativeOrAbsolute));
         if (token is not null)
             request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", token);
         return await host.Client.SendAsync(request);

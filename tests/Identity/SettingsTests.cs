@@ -13,6 +13,7 @@ public sealed class SettingsTests
     [InlineData("Identity:TenantId", "contoso", "Identity:TenantId")]
     [InlineData("Identity:Endpoints:0", "http://plane.example", "Identity:Endpoints")]
     [InlineData("Identity:Audiences:0", "plane", "Identity:Audiences")]
+    [InlineData("Identity:Portal:RedirectUris:0", "http://portal.example/", "Identity:Portal:RedirectUris")]
     [InlineData("Identity:Bootstrap:ClientId", "x", "Identity:Bootstrap:ClientSecret")]
     [InlineData("Identity:SigningKeys:PublishAhead", "00:01:00", "PublishAhead")]
     [InlineData("Identity:SigningKeys:Lifetime", "1.00:00:00", "Lifetime")]

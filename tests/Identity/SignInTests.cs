@@ -23,6 +23,7 @@ public sealed class SignInTests(IdentityFixture fixture) : IClassFixture<Identit
         var browser = new Browser(Host);
         var back = await browser.SignInAsync(path: path + "/authorize");
         Assert.Equal("the-state", back["state"]);
+        Assert.Equal(Host.Endpoint + authority, back["iss"]);
 
         var tokens = await browser.RedeemAsync(back["code"], path + "/token");
         var access = new JsonWebToken(tokens.GetProperty("access_token").GetString());

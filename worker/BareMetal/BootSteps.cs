@@ -118,7 +118,8 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
             Layout = wanted.DiskLayout,
             WipePolicy = wanted.WipePolicy,
             RootDiskOnly = context.Operation.Request == "replace" && context.Parameters<ReplaceParameters>().StoragePolicy is StoragePolicy.Preserve,
-            Image = image,
+            Image = image is null ? null : new(image.Url, image.Sha256, image.SizeBytes, image.Signature, image.CaCertificate),
+            MinimumDiskGiB = image?.MinimumDiskGiB ?? 1,
         };
         var mac = InspectionSteps.BootMac(wanted, inventory) ?? throw new OperationFailedException("BootPortNotFound", "The machine has no boot port any more; inspect it.");
         context.Also((transaction, token) => attempts.CreateAsync(transaction.Connection, attempt, context.Id, context.Operation.Id, method, inventory, mac, plan, token));
@@ -132,16 +133,15 @@ internal sealed class BootSteps(MachineBmc bmc, Attempts attempts, IOptions<Mach
         };
     }
 
-    /// <summary>The image as the machine is told; it must exist in the machine's subscription and be verified.</summary>
-    public static async Task<ImageSource> ImageAsync(MachineContext context, string imageId, CancellationToken stop)
+    /// <summary>The image to install; it must exist in the machine's subscription and be verified.</summary>
+    public static async Task<OsImage> ImageAsync(MachineContext context, string imageId, CancellationToken stop)
     {
         if (!Contracts.Arm.ResourceId.TryParse(imageId, out var id) || id.Type != OsImage.Type || !id.Subscription.Equals(context.Id.Subscription, StringComparison.OrdinalIgnoreCase))
             throw new OperationFailedException("OsImageNotUsable", $"'{imageId}' is not the id of an osImage of this subscription.");
         var row = await context.FindAsync(imageId, stop);
         if (row is null || row.State is not Contracts.Arm.ProvisioningState.Succeeded)
             throw new OperationFailedException("OsImageNotUsable", row is null ? $"The image '{imageId}' does not exist." : $"The image '{row.Id}' is {row.State}; an image must have Succeeded to be installed.");
-        var image = row.Read<OsImage>();
-        return new(image.Url, image.Sha256, image.SizeBytes, image.Signature, image.CaCertificate);
+        return row.Read<OsImage>();
     }
 
     /// <summary>The attempt as reported; a failure that the machine or the door noted ends the operation.</summary>

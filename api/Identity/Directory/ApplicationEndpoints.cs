@@ -15,7 +15,11 @@ internal static class ApplicationEndpoints
 
     private static readonly Dictionary<string, Func<IQueryable<OpenIddictEntityFrameworkCoreApplication>, string, IQueryable<OpenIddictEntityFrameworkCoreApplication>>> Filters = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["appId"] = (rows, value) => rows.Where(row => row.ClientId == value.ToLowerInvariant()),
+        ["appId"] = (rows, value) =>
+        {
+            var id = value.ToLowerInvariant();
+            return rows.Where(row => row.ClientId == id);
+        },
         ["displayName"] = (rows, value) => rows.Where(row => row.DisplayName == value),
     };
 
@@ -121,8 +125,8 @@ internal static class ApplicationEndpoints
             ApplicationId = applicationId,
             DisplayName = wanted.DisplayName ?? certificate.Subject,
             Certificate = der!,
-            StartsAt = certificate.NotBefore.ToUniversalTime(),
-            EndsAt = certificate.NotAfter.ToUniversalTime(),
+            StartsAt = new DateTimeOffset(certificate.NotBefore.ToUniversalTime()),
+            EndsAt = new DateTimeOffset(certificate.NotAfter.ToUniversalTime()),
         };
     }
 

@@ -12,15 +12,15 @@ internal sealed record GraphUser(string Id, string DisplayName, DateTimeOffset C
 internal sealed record GraphGroup(string Id, string DisplayName, DateTimeOffset CreatedDateTime, string? Description)
     : GraphObject("#microsoft.graph.group", Id, DisplayName, CreatedDateTime)
 {
-    public bool SecurityEnabled => true;
-    public bool MailEnabled => false;
-    public IReadOnlyList<string> GroupTypes => [];
+    public bool SecurityEnabled { get; } = true;
+    public bool MailEnabled { get; }
+    public IReadOnlyList<string> GroupTypes { get; } = [];
 }
 
 internal sealed record GraphServicePrincipal(string Id, string DisplayName, DateTimeOffset CreatedDateTime, string AppId, bool AccountEnabled)
     : GraphObject("#microsoft.graph.servicePrincipal", Id, DisplayName, CreatedDateTime)
 {
-    public string ServicePrincipalType => "Application";
+    public string ServicePrincipalType { get; } = "Application";
     public IReadOnlyList<string> ServicePrincipalNames => [AppId];
 }
 
@@ -29,7 +29,7 @@ internal sealed record GraphApplication(
     string Id, string AppId, string DisplayName, DateTimeOffset CreatedDateTime, bool IsFallbackPublicClient, RedirectUris Web, RedirectUris Spa, RedirectUris PublicClient,
     IReadOnlyList<PasswordCredential> PasswordCredentials, IReadOnlyList<KeyCredential> KeyCredentials)
 {
-    public string SignInAudience => "AzureADMyOrg";
+    public string SignInAudience { get; } = "AzureADMyOrg";
 }
 
 internal sealed record RedirectUris([property: JsonPropertyName("redirectUris")] IReadOnlyList<string>? Addresses);

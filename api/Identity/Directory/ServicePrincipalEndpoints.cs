@@ -10,7 +10,11 @@ internal static class ServicePrincipalEndpoints
 {
     private static readonly Dictionary<string, Func<IQueryable<ServicePrincipalRow>, string, IQueryable<ServicePrincipalRow>>> Filters = new(StringComparer.OrdinalIgnoreCase)
     {
-        ["appId"] = (rows, value) => rows.Where(row => row.AppId == value.ToLowerInvariant()),
+        ["appId"] = (rows, value) =>
+        {
+            var id = value.ToLowerInvariant();
+            return rows.Where(row => row.AppId == id);
+        },
         ["displayName"] = (rows, value) => rows.Where(row => row.DisplayName == value),
     };
 

@@ -12,7 +12,11 @@ internal static class UserEndpoints
     private static readonly Dictionary<string, Func<IQueryable<UserRow>, string, IQueryable<UserRow>>> Filters = new(StringComparer.OrdinalIgnoreCase)
     {
         ["displayName"] = (rows, value) => rows.Where(row => row.DisplayName == value),
-        ["userPrincipalName"] = (rows, value) => rows.Where(row => row.UserPrincipalName == value.ToLowerInvariant()),
+        ["userPrincipalName"] = (rows, value) =>
+        {
+            var name = value.ToLowerInvariant();
+            return rows.Where(row => row.UserPrincipalName == name);
+        },
     };
 
     public static async Task ListAsync(HttpContext http)
@@ -97,7 +101,7 @@ internal static class UserEndpoints
         name is null || (name.Length <= 113 && name.IndexOf('@', StringComparison.Ordinal) is > 0 and var at && at == name.LastIndexOf('@') && at < name.Length - 1
             && name.All(c => char.IsAsciiLetterOrDigit(c) || "@._-'+!".Contains(c, StringComparison.Ordinal)));
 
-    private static Task RevokeAsync(ControlPlaneDb db, string objectId, CancellationToken cancel) =>
+    private static Task<int> RevokeAsync(ControlPlaneDb db, string objectId, CancellationToken cancel) =>
         db.Set<OpenIddictEntityFrameworkCoreToken>().Where(token => token.Subject == objectId && token.Status == Statuses.Valid)
             .ExecuteUpdateAsync(update => update.SetProperty(token => token.Status, Statuses.Revoked), cancel);
 }

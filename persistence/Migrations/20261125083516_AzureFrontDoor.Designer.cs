@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261125075826_AzureFrontDoor")]
+    [Migration("20261125083516_AzureFrontDoor")]
     partial class AzureFrontDoor
     {
         /// <inheritdoc />
@@ -693,6 +693,53 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("hardware_identities", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
+                {
+                    b.Property<string>("DeploymentKey")
+                        .HasColumnType("text")
+                        .HasColumnName("deployment_key")
+                        .UseCollation("C");
+
+                    b.Property<Guid>("Id")
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("error");
+
+                    b.Property<string>("Request")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("request");
+
+                    b.Property<string>("ResourceId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_id");
+
+                    b.Property<Guid>("Run")
+                        .HasColumnType("uuid")
+                        .HasColumnName("run");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.HasKey("DeploymentKey", "Id")
+                        .HasName("pk_deployment_operations");
+
+                    b.ToTable("deployment_operations", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
                 {
                     b.Property<string>("KeyId")
@@ -1058,6 +1105,95 @@ namespace ControlPlane.Persistence.Migrations
                         .HasDatabaseName("ix_usage_records_subscription_window_start");
 
                     b.ToTable("usage_records", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Policy.PolicyEvaluationRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset>("RequestedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("requested_at");
+
+                    b.Property<string>("Scope")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("scope");
+
+                    b.HasKey("Id")
+                        .HasName("pk_policy_evaluations");
+
+                    b.HasIndex("RequestedAt")
+                        .HasDatabaseName("ix_policy_evaluations_requested_at")
+                        .HasFilter("ended_at is null");
+
+                    b.ToTable("policy_evaluations", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Policy.PolicyStateRow", b =>
+                {
+                    b.Property<string>("AssignmentKey")
+                        .HasColumnType("text")
+                        .HasColumnName("assignment_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("ResourceKey")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<long>("AssignmentVersion")
+                        .HasColumnType("bigint")
+                        .HasColumnName("assignment_version");
+
+                    b.Property<string>("DefinitionKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("definition_key");
+
+                    b.Property<long>("DefinitionVersion")
+                        .HasColumnType("bigint")
+                        .HasColumnName("definition_version");
+
+                    b.Property<string>("Effect")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("effect");
+
+                    b.Property<DateTimeOffset>("EvaluatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("evaluated_at");
+
+                    b.Property<bool>("IsCompliant")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_compliant");
+
+                    b.Property<long>("ResourceVersion")
+                        .HasColumnType("bigint")
+                        .HasColumnName("resource_version");
+
+                    b.Property<string>("Subscription")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("subscription");
+
+                    b.HasKey("AssignmentKey", "ResourceKey")
+                        .HasName("pk_policy_states");
+
+                    b.HasIndex("ResourceKey")
+                        .HasDatabaseName("ix_policy_states_resource_key");
+
+                    b.HasIndex("Subscription", "ResourceKey")
+                        .HasDatabaseName("ix_policy_states_subscription_resource_key");
+
+                    b.ToTable("policy_states", (string)null);
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", b =>
@@ -1433,6 +1569,16 @@ namespace ControlPlane.Persistence.Migrations
                         .HasConstraintName("fk_hardware_identities_resources_resource_key");
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("DeploymentKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_deployment_operations_resources_deployment_key");
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
                 {
                     b.HasOne("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreApplication", null)
@@ -1478,6 +1624,23 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_group_members_directory_objects_member_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Policy.PolicyStateRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("AssignmentKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_policy_states_resources_assignment_key");
+
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_policy_states_resources_resource_key");
                 });
 
             modelBuilder.Entity("OpenIddict.EntityFrameworkCore.Models.OpenIddictEntityFrameworkCoreAuthorization", b =>

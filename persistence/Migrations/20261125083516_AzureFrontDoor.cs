@@ -170,6 +170,31 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "deployment_operations",
+                columns: table => new
+                {
+                    deployment_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    run = table.Column<Guid>(type: "uuid", nullable: false),
+                    resource_id = table.Column<string>(type: "text", nullable: false),
+                    request = table.Column<string>(type: "text", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    state = table.Column<string>(type: "text", nullable: true),
+                    error = table.Column<string>(type: "jsonb", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_deployment_operations", x => new { x.deployment_key, x.id });
+                    table.ForeignKey(
+                        name: "fk_deployment_operations_resources_deployment_key",
+                        column: x => x.deployment_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "federated_credentials",
                 columns: table => new
                 {
@@ -213,6 +238,52 @@ namespace ControlPlane.Persistence.Migrations
                         column: x => x.member_id,
                         principalTable: "directory_objects",
                         principalColumn: "object_id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "policy_evaluations",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    scope = table.Column<string>(type: "text", nullable: false),
+                    requested_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_policy_evaluations", x => x.id);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "policy_states",
+                columns: table => new
+                {
+                    assignment_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    definition_key = table.Column<string>(type: "text", nullable: false),
+                    assignment_version = table.Column<long>(type: "bigint", nullable: false),
+                    definition_version = table.Column<long>(type: "bigint", nullable: false),
+                    resource_version = table.Column<long>(type: "bigint", nullable: false),
+                    effect = table.Column<string>(type: "text", nullable: false),
+                    is_compliant = table.Column<bool>(type: "boolean", nullable: false),
+                    subscription = table.Column<string>(type: "text", nullable: false),
+                    evaluated_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_policy_states", x => new { x.assignment_key, x.resource_key });
+                    table.ForeignKey(
+                        name: "fk_policy_states_resources_assignment_key",
+                        column: x => x.assignment_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_policy_states_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
                         onDelete: ReferentialAction.Cascade);
                 });
 
@@ -304,6 +375,22 @@ namespace ControlPlane.Persistence.Migrations
                 columns: new[] { "member_id", "group_id" });
 
             migrationBuilder.CreateIndex(
+                name: "ix_policy_evaluations_requested_at",
+                table: "policy_evaluations",
+                column: "requested_at",
+                filter: "ended_at is null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_policy_states_resource_key",
+                table: "policy_states",
+                column: "resource_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_policy_states_subscription_resource_key",
+                table: "policy_states",
+                columns: new[] { "subscription", "resource_key" });
+
+            migrationBuilder.CreateIndex(
                 name: "ix_sign_in_failures_last_at",
                 table: "sign_in_failures",
                 column: "last_at");
@@ -336,10 +423,19 @@ namespace ControlPlane.Persistence.Migrations
                 name: "application_secrets");
 
             migrationBuilder.DropTable(
+                name: "deployment_operations");
+
+            migrationBuilder.DropTable(
                 name: "federated_credentials");
 
             migrationBuilder.DropTable(
                 name: "group_members");
+
+            migrationBuilder.DropTable(
+                name: "policy_evaluations");
+
+            migrationBuilder.DropTable(
+                name: "policy_states");
 
             migrationBuilder.DropTable(
                 name: "sign_in_failures");
