@@ -119,7 +119,7 @@ internal static class TemplateValue
         JsonValueKind.String => json.GetString(),
         JsonValueKind.True => true,
         JsonValueKind.False => false,
-        JsonValueKind.Number => json.TryGetInt64(out var whole) ? whole : json.GetDouble(),
+        JsonValueKind.Number => json.TryGetInt64(out var whole) ? (object)whole : json.GetDouble(),
         JsonValueKind.Array => new TemplateArray([.. json.EnumerateArray().Select(From)]),
         JsonValueKind.Object => new TemplateObject([.. json.EnumerateObject().Select(member => KeyValuePair.Create(member.Name, From(member.Value)))]),
         _ => null,

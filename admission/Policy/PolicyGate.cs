@@ -21,7 +21,16 @@ internal sealed class PolicyGate(PolicyCatalogue catalogue)
     {
         if (type.Type == PolicyAssignment.Type)
             await DemandParametersAsync(body, cancel);
-        return await JudgeAsync(type, around, () => JsonObject.Create(body)!, cancel) is { } changed ? JsonSerializer.SerializeToElement(changed) : body;
+        if (await JudgeAsync(type, around, () => JsonObject.Create(body)!, cancel) is not { } changed)
+            return body;
+        var result = JsonObject.Create(body)!;
+        foreach (var name in Governed)
+        {
+            if (changed[name] is { } value)
+                result[name] = value.DeepClone();
+        }
+
+        return JsonSerializer.SerializeToElement(result);
     }
 
     /// <summary>The merge patch that leads to the resource as policies want it.</summary>

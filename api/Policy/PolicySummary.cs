@@ -10,16 +10,18 @@ internal static class PolicySummary
         {
             policyAssignmentId = assignment.Key,
             policySetDefinitionId = "",
-            results = Results([.. assignment], $"{queryUri}&$filter=policyAssignmentId eq '{assignment.Key}'"),
+            results = Results([.. assignment], Only(queryUri, assignment.Key)),
             policyDefinitions = assignment.GroupBy(state => (state.DefinitionId, state.Effect)).Select(definition => new
             {
                 policyDefinitionId = definition.Key.DefinitionId,
                 policyDefinitionReferenceId = "",
                 effect = definition.Key.Effect,
-                results = Results([.. definition], $"{queryUri}&$filter=policyAssignmentId eq '{assignment.Key}'"),
+                results = Results([.. definition], Only(queryUri, assignment.Key)),
             }),
         }),
     };
+
+    private static string Only(string queryUri, string assignment) => $"{queryUri}&$filter={Uri.EscapeDataString($"policyAssignmentId eq '{assignment}'")}";
 
     /// <summary>A resource that breaks one policy does not comply, whatever others say of it.</summary>
     private static object Results(IReadOnlyList<PolicyStateRecord> states, string queryUri)
@@ -37,6 +39,6 @@ internal static class PolicySummary
         };
     }
 
-    private static IEnumerable<object> Details(IReadOnlyList<bool> complies) => complies.GroupBy(one => one).OrderBy(group => group.Key)
+    private static IEnumerable<object> Details(List<bool> complies) => complies.GroupBy(one => one).OrderBy(group => group.Key)
         .Select(group => new { complianceState = group.Key ? "compliant" : "noncompliant", count = group.Count() });
 }

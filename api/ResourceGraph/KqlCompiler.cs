@@ -115,7 +115,7 @@ internal sealed class KqlCompiler(KqlParameters parameters, KqlView view)
         if (aggregates.Count == 0)
             return Distinct(rows, new(summarize.At, summarize.By));
         var tail = keys.Count == 0 ? "" : $" group by {string.Join(", ", Enumerable.Range(1, keys.Count))}";
-        return Select(rows, [.. keys, .. aggregates], value => keys.Any(key => ReferenceEquals(key.Value, value)) ? scalars.Compile(value) : KqlAggregates.Compile(value, scalars), tail, keepOrder: false);
+        return Select(rows, [.. keys, .. aggregates], value => keys.Exists(key => ReferenceEquals(key.Value, value)) ? scalars.Compile(value) : KqlAggregates.Compile(value, scalars), tail, keepOrder: false);
     }
 
     private Relation Order(Relation rows, KqlOperator.Order order)

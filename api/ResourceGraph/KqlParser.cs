@@ -65,7 +65,7 @@ internal sealed class KqlParser
                 steps.Add(new KqlOperator.Extend(at, Columns()));
                 break;
             case "summarize":
-                IReadOnlyList<KqlColumn> aggregates = cursor.IsWord("by") ? [] : Columns();
+                var aggregates = cursor.IsWord("by") ? [] : Columns();
                 steps.Add(new KqlOperator.Summarize(at, aggregates, cursor.AcceptWord("by") ? Columns() : []));
                 break;
             case "distinct":
@@ -168,7 +168,7 @@ internal sealed class KqlParser
         return new(by, ascending, nullsFirst);
     }
 
-    private IReadOnlyList<KqlColumn> Columns() => cursor.List(Column);
+    private List<KqlColumn> Columns() => cursor.List(Column);
 
     private KqlColumn Column()
     {

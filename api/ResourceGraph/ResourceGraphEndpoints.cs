@@ -173,7 +173,7 @@ internal static class ResourceGraphEndpoints
         if (options?.SkipToken is { Length: > 0 } token)
         {
             Span<byte> bytes = stackalloc byte[32];
-            return token.Length <= 32 && Base64Url.TryDecodeFromChars(token, bytes, out var length) && int.TryParse(bytes[..length], NumberStyles.None, CultureInfo.InvariantCulture, out var after) && after <= MostRows
+            return token.Length <= 32 && Base64Url.IsValid(token) && Base64Url.TryDecodeFromChars(token, bytes, out var length) && int.TryParse(bytes[..length], NumberStyles.None, CultureInfo.InvariantCulture, out var after) && after <= MostRows
                 ? (after, top) : throw ArmErrors.Invalid([Shape.Fault("options.$skipToken", "is not one that an answer carried")]);
         }
 

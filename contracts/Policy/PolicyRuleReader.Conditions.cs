@@ -36,13 +36,13 @@ public sealed partial class PolicyRuleReader
         switch (subject[0].ToLowerInvariant())
         {
             case "allof":
-                Known(json, path, ["allOf"]);
+                Known(json, path, "allOf");
                 return Many(of, at) is { } all ? new PolicyCondition.All(all) : null;
             case "anyof":
-                Known(json, path, ["anyOf"]);
+                Known(json, path, "anyOf");
                 return Many(of, at) is { } any ? new PolicyCondition.Any(any) : null;
             case "not":
-                Known(json, path, ["not"]);
+                Known(json, path, "not");
                 return Condition(of, at) is { } negated ? new PolicyCondition.Not(negated) : null;
             case "count":
                 return Test(json, path, "count") is var test && Count(of, at) is { } count && test is not null ? count with { Test = test } : null;
@@ -71,7 +71,7 @@ public sealed partial class PolicyRuleReader
     {
         if (!IsObject(json, path))
             return null;
-        Known(json, path, ["field", "value", "name", "where"]);
+        Known(json, path, "field", "value", "name", "where");
         var (field, value, name) = (Member(json, "field"), Member(json, "value"), Member(json, "name"));
         if (field.ValueKind is JsonValueKind.Undefined == value.ValueKind is JsonValueKind.Undefined)
         {

@@ -9,6 +9,8 @@ public sealed partial class PolicyRuleReader
     private static readonly string[] RuleMembers = ["if", "then"];
     private static readonly string[] EffectMembers = ["effect", "details"];
     private static readonly string[] ExistenceMembers = ["type", "name", "existenceCondition", "roleDefinitionIds", "evaluationDelay"];
+    private static readonly string[] AdditionMembers = ["field", "value"];
+    private static readonly string[] OperationMembers = ["operation", "field", "value", "condition"];
     private static readonly string[] ModifyMembers = ["operations", "conflictEffect", "roleDefinitionIds"];
 
     private readonly IReadOnlyDictionary<string, PolicyParameter> parameters;
@@ -88,10 +90,10 @@ public sealed partial class PolicyRuleReader
         else if (details.ValueKind is not JsonValueKind.Undefined and not JsonValueKind.Object)
             Fault(path, "must be an object, or for append an array");
 
-        if (effects.Contains(PolicyEffect.Modify) && read.Operations.Count == 0)
+        if (effects.Contains(PolicyEffect.Modify) && (details.ValueKind is not JsonValueKind.Object || Member(details, "operations").ValueKind is JsonValueKind.Undefined))
             Fault(path, "needs 'operations' when the effect is modify");
-        if (effects.Contains(PolicyEffect.Append) && read.Additions.Count == 0)
-            Fault(path, "must be an array of {field, value} when the effect is append");
+        if (effects.Contains(PolicyEffect.Append) && (details.ValueKind is not JsonValueKind.Array || details.GetArrayLength() is 0 or > 100))
+            Fault(path, "must be an array of 1 to 100 {field, value} when the effect is append");
         if (effects.Contains(PolicyEffect.AuditIfNotExists) && read.RelatedType is null)
             Fault(path, "needs 'type' when the effect is auditIfNotExists");
         return read;
@@ -101,7 +103,7 @@ public sealed partial class PolicyRuleReader
     {
         Known(details, path, ExistenceMembers);
         var type = Member(details, "type");
-        if (Text(type).Count(c => c == '/') == 0)
+        if (!Text(type).Contains('/', StringComparison.Ordinal))
             Fault($"{path}.type", "must be a resource type, such as ControlPlane.BareMetal/racks");
         return new()
         {
@@ -118,7 +120,7 @@ public sealed partial class PolicyRuleReader
         {
             if (!IsObject(operation, at))
                 continue;
-            Known(operation, at, isAppend ? ["field", "value"] : ["operation", "field", "value", "condition"]);
+            Known(operation, at, isAppend ? AdditionMembers : OperationMembers);
             var kind = PolicyOperationKind.Add;
             if (!isAppend && (!Enum.TryParse(Text(Member(operation, "operation")), ignoreCase: true, out kind) || !Enum.IsDefined(kind)))
                 Fault($"{at}.operation", "must be addOrReplace, add or remove");
@@ -188,7 +190,7 @@ public sealed partial class PolicyRuleReader
         return false;
     }
 
-    private void Known(JsonElement json, string path, string[] known)
+    private void Known(JsonElement json, string path, params IReadOnlyList<string> known)
     {
         foreach (var member in json.EnumerateObject().Where(member => !known.Contains(member.Name, StringComparer.OrdinalIgnoreCase)))
             Fault($"{path}.{member.Name}", $"is not known; known are {string.Join(", ", known)}");

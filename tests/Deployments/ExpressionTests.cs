@@ -11,7 +11,7 @@ public sealed class ExpressionTests
     [InlineData("plain", "\"plain\"")]
     [InlineData("[[escaped]", "\"[escaped]\"")]
     [InlineData("['it''s']", "\"it's\"")]
-    [InlineData("[concat('a', 1, true)]", "\"a1True\"")]
+    [InlineData("[concat('a', 1, true())]", "\"a1True\"")]
     [InlineData("[CONCAT(createArray(1), createArray(2))]", "[1,2]")]
     [InlineData("[format('{0}-{1:D3}', 'x', 7)]", "\"x-007\"")]
     [InlineData("[if(equals(1, 1), 'yes', div(1, 0))]", "\"yes\"")]

@@ -83,7 +83,7 @@ public sealed class PolicyComplianceTests(PolicyFixture fixture)
         var one = summary.GetProperty("policyAssignments").EnumerateArray().Single(entry => entry.GetProperty("policyAssignmentId").GetString() == audited);
         Assert.Equal(1, one.GetProperty("results").GetProperty("nonCompliantResources").GetInt32());
         Assert.Equal("audit", one.GetProperty("policyDefinitions")[0].GetProperty("effect").GetString());
-        (await Arm.PostAsync($"{group}{States}/queryResults?{InsightsVersion}&$filter=colour eq 'red'")).Is(400, "InvalidFilterInQueryString");
+        (await Arm.PostAsync($"{group}{States}/queryResults?{InsightsVersion}&$filter=colour%20eq%20'red'")).Is(400, "InvalidFilterInQueryString");
         Assert.Equal(1, (await Arm.PostAsync($"{group}{States}/queryResults?{InsightsVersion}&$top=1")).Is(200).Json.GetProperty("@odata.count").GetInt32());
     }
 
@@ -105,7 +105,7 @@ public sealed class PolicyComplianceTests(PolicyFixture fixture)
     }
 
     private async Task<List<JsonElement>> QueryAsync(string scope, string state) =>
-        [.. (await Arm.PostAsync($"{scope}{States}/queryResults?{InsightsVersion}&$filter=complianceState eq '{state}'")).Is(200).Json.GetProperty("value").EnumerateArray()];
+        [.. (await Arm.PostAsync($"{scope}{States}/queryResults?{InsightsVersion}&$filter=complianceState%20eq%20'{state}'")).Is(200).Json.GetProperty("value").EnumerateArray()];
 
     private Task<List<JsonElement>> UntilAsync(string scope, string state, string[] names) => Eventually.Async(() => QueryAsync(scope, state),
         states => states.Select(one => one.GetProperty("resourceId").GetString()!.Split('/')[^1]).Order(StringComparer.Ordinal).SequenceEqual(names, StringComparer.Ordinal), $"{state} are {string.Join(", ", names)}");

@@ -165,6 +165,6 @@ public sealed class PolicyEnforcementTests(PolicyFixture fixture)
         Assert.All(answers, answer => Assert.True(answer.Status == 201 || answer.ErrorCode == "RequestDisallowedByPolicy", answer.ToString()));
         (await fixture.ImageAsync(group, "race-after")).Is(403, "RequestDisallowedByPolicy");
         var stored = answers.Count(answer => answer.Status == 201);
-        await Eventually.Async(async () => (await Arm.PostAsync($"{group}/providers/Microsoft.PolicyInsights/policyStates/latest/queryResults?{InsightsVersion}&$filter=complianceState eq 'NonCompliant'")).Json.GetProperty("@odata.count").GetInt32(), count => count == stored, "every write that got through is found");
+        await Eventually.Async(async () => (await Arm.PostAsync($"{group}/providers/Microsoft.PolicyInsights/policyStates/latest/queryResults?{InsightsVersion}&$filter=complianceState%20eq%20'NonCompliant'")).Json.GetProperty("@odata.count").GetInt32(), count => count == stored, "every write that got through is found");
     }
 }

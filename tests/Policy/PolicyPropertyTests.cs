@@ -12,18 +12,18 @@ namespace ControlPlane.Tests.Policy;
 /// <summary>Laws that hold of all rules and resources.</summary>
 public sealed class PolicyPropertyTests
 {
-    private static readonly string[] Fields = ["name", "type", "location", "tags.a", "tags['b']", $"{Type}/x", $"{Type}/y.z", $"{Type}/list[*]", $"{Type}/list[*].k", "ControlPlane.BareMetal/racks/x"];
+    private static readonly string[] Fields = ["name", "type", "location", "tags.a", "tags['b']", $"{ImageType}/x", $"{ImageType}/y.z", $"{ImageType}/list[*]", $"{ImageType}/list[*].k", "ControlPlane.BareMetal/racks/x"];
     private static readonly string[] Operators = ["equals", "notEquals", "like", "notLike", "match", "notMatch", "matchInsensitively", "contains", "notContains", "containsKey", "less", "lessOrEquals", "greater", "greaterOrEquals"];
 
     private static readonly Gen<JsonNode?> Scalars = Gen.OneOf(
-        Gen.OneOfConst("a", "A", "b", "*", "a*", "#", "?", "westeurope", "", "1", "true", "2026-01-01", "[[x]", "[field('name')]", "[concat(field('tags.a'), 'b')]").Select(text => (JsonNode?)JsonValue.Create(text)),
+        Gen.OneOf("a", "A", "b", "*", "a*", "#", "?", "westeurope", "", "1", "true", "2026-01-01", "[[x]", "[field('name')]", "[concat(field('tags.a'), 'b')]").Select(text => (JsonNode?)JsonValue.Create(text)),
         Gen.Int[-2, 3].Select(number => (JsonNode?)JsonValue.Create(number)), Gen.Bool.Select(flag => (JsonNode?)JsonValue.Create(flag)), Gen.Double[-2, 2].Select(number => (JsonNode?)JsonValue.Create(number)));
 
     private static readonly Gen<JsonNode?> Values = Gen.Recursive<JsonNode?>((depth, self) => depth > 2 ? Scalars : Gen.OneOf(
         Scalars, Gen.Const(() => (JsonNode?)null), self.Array[0, 3].Select(items => (JsonNode?)new JsonArray([.. items.Select(item => item?.DeepClone())])),
-        Gen.Select(Gen.OneOfConst("k", "z", "a"), self).Array[0, 2].Select(members => (JsonNode?)new JsonObject(members.DistinctBy(one => one.Item1).Select(one => KeyValuePair.Create(one.Item1, one.Item2?.DeepClone()))))));
+        Gen.Select(Gen.OneOf("k", "z", "a"), self).Array[0, 2].Select(members => (JsonNode?)new JsonObject(members.DistinctBy(one => one.Item1).Select(one => KeyValuePair.Create(one.Item1, one.Item2?.DeepClone()))))));
 
-    private static readonly Gen<JsonObject> Resources = Gen.Select(Gen.OneOfConst("a", "Ab", "b1"), Gen.OneOfConst(Type, "ControlPlane.BareMetal/racks"), Gen.OneOfConst("West Europe", "westus"), Values, Values, Values, Values)
+    private static readonly Gen<JsonObject> Resources = Gen.Select(Gen.OneOf("a", "Ab", "b1"), Gen.OneOf(ImageType, "ControlPlane.BareMetal/racks"), Gen.OneOf("West Europe", "westus"), Values, Values, Values, Values)
         .Select((name, type, location, a, x, z, list) => new JsonObject
         {
             ["name"] = name,
@@ -35,14 +35,14 @@ public sealed class PolicyPropertyTests
 
     private static readonly Gen<JsonObject> Conditions = Gen.Recursive<JsonObject>((depth, self) =>
     {
-        var test = Gen.Select(Gen.OneOfConst(Fields), Gen.OneOfConst(Operators), Values).Select((field, op, value) => new JsonObject { ["field"] = field, [op] = value?.DeepClone() });
-        var list = Gen.Select(Gen.OneOfConst(Fields), Gen.OneOfConst("in", "notIn"), Values.Array[0, 3]).Select((field, op, values) => new JsonObject { ["field"] = field, [op] = new JsonArray([.. values.Select(value => value?.DeepClone())]) });
-        var exists = Gen.Select(Gen.OneOfConst(Fields), Gen.Bool).Select((field, there) => new JsonObject { ["field"] = field, ["exists"] = there });
+        var test = Gen.Select(Gen.OneOf(Fields), Gen.OneOf(Operators), Values).Select((field, op, value) => new JsonObject { ["field"] = field, [op] = value?.DeepClone() });
+        var list = Gen.Select(Gen.OneOf(Fields), Gen.OneOf("in", "notIn"), Values.Array[0, 3]).Select((field, op, values) => new JsonObject { ["field"] = field, [op] = new JsonArray([.. values.Select(value => value?.DeepClone())]) });
+        var exists = Gen.Select(Gen.OneOf(Fields), Gen.Bool).Select((field, there) => new JsonObject { ["field"] = field, ["exists"] = there });
         if (depth > 3)
             return Gen.OneOf(test, list, exists);
-        var many = Gen.Select(Gen.OneOfConst("allOf", "anyOf"), self.Array[1, 3]).Select((op, of) => new JsonObject { [op] = new JsonArray([.. of.Select(one => one.DeepClone())]) });
+        var many = Gen.Select(Gen.OneOf("allOf", "anyOf"), self.Array[1, 3]).Select((op, of) => new JsonObject { [op] = new JsonArray([.. of.Select(one => one.DeepClone())]) });
         var not = self.Select(of => new JsonObject { ["not"] = of.DeepClone() });
-        var count = Gen.Select(self, Gen.Int[0, 2]).Select((where, number) => new JsonObject { ["count"] = new JsonObject { ["field"] = $"{Type}/list[*]", ["where"] = where.DeepClone() }, ["greaterOrEquals"] = number });
+        var count = Gen.Select(self, Gen.Int[0, 2]).Select((where, number) => new JsonObject { ["count"] = new JsonObject { ["field"] = $"{ImageType}/list[*]", ["where"] = where.DeepClone() }, ["greaterOrEquals"] = number });
         return depth > 1 ? Gen.OneOf(test, list, exists, many, not) : Gen.OneOf(test, list, exists, many, not, count);
     });
 
@@ -68,7 +68,7 @@ public sealed class PolicyPropertyTests
     });
 
     [Fact]
-    public void Modify_is_idempotent() => Gen.Select(Resources, Gen.Select(Gen.OneOfConst("add", "addOrReplace", "remove"), Gen.OneOfConst("tags.a", "tags['n']", "location", $"{Type}/x", $"{Type}/y.z", $"{Type}/list[*].k", $"{Type}/list[*]"), Gen.OneOfConst("v", "w")).Array[1, 4])
+    public void Modify_is_idempotent() => Gen.Select(Resources, Gen.Select(Gen.OneOf("add", "addOrReplace", "remove"), Gen.OneOf("tags.a", "tags['n']", "location", $"{ImageType}/x", $"{ImageType}/y.z", $"{ImageType}/list[*].k", $"{ImageType}/list[*]"), Gen.OneOf("v", "w")).Array[1, 4])
         .Sample((resource, operations) =>
         {
             var wanted = new JsonArray([.. operations.Select(one => new JsonObject { ["operation"] = one.Item1, ["field"] = one.Item2, ["value"] = one.Item3 })]);
@@ -104,7 +104,7 @@ public sealed class PolicyPropertyTests
         if (condition["anyOf"] is JsonArray any)
             return any.Any(one => Naive(one!.AsObject(), resource, item));
         var json = JsonSerializer.SerializeToElement(resource);
-        var isIts = (string?)resource["type"] == Type;
+        var isIts = (string?)resource["type"] == ImageType;
         var list = isIts && json.GetProperty("properties").TryGetProperty("list", out var found) && found.ValueKind is JsonValueKind.Array ? found.EnumerateArray().ToList() : [];
         if (condition["count"] is JsonObject count)
         {
@@ -120,7 +120,7 @@ public sealed class PolicyPropertyTests
             "location" => [PolicyJson.Of(((string)resource["location"]!).Replace(" ", "").ToLowerInvariant())],
             "tags.a" => [json.GetProperty("tags").GetProperty("a")],
             "tags['b']" => [default],
-            _ when !field.StartsWith(Type, StringComparison.Ordinal) => [default],
+            _ when !field.StartsWith(ImageType, StringComparison.Ordinal) => [isIts ? default : json.GetProperty("properties").GetProperty("x")],
             _ when item is { } one && field.EndsWith("list[*]", StringComparison.Ordinal) => [one],
             _ when item is { } one && field.EndsWith(".k", StringComparison.Ordinal) => [PolicyJson.Member(one, "k")],
             _ when !isIts => [default],

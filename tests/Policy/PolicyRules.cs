@@ -11,7 +11,7 @@ namespace ControlPlane.Tests.Policy;
 /// <summary>Rules, targets and assignments for the tests of the engine.</summary>
 internal static class PolicyRules
 {
-    public const string Type = "ControlPlane.BareMetal/osImages";
+    public const string ImageType = "ControlPlane.BareMetal/osImages";
 
     public static readonly IReadOnlyDictionary<string, PolicyParameter> NoParameters = new Dictionary<string, PolicyParameter>(StringComparer.Ordinal);
 

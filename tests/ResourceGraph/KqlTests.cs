@@ -72,29 +72,29 @@ public sealed class KqlTests(GraphStore store) : IClassFixture<GraphStore>
     private static readonly string[] Columns = ["name", "location", "resourceGroup", "tags.env", "properties.version", "properties.size", "properties.signed", "properties.disks[0].size", "properties['none']", "tags", "id"];
 
     private static readonly Gen<string> Literals = Gen.OneOf(
-        Gen.OneOfConst("'zzliteral'", "'westeurope'", "'Prod'", "\"zz;drop table\"", "'zz--'", "'zz\\'q'", "''", "@'zz\\d+('"), Gen.Int[-5, 400].Select(number => $"{number}"), Gen.OneOfConst("true", "false", "1.5"));
+        Gen.OneOf("'zzliteral'", "'westeurope'", "'Prod'", "\"zz;drop table\"", "'zz--'", "'zz\\'q'", "''", "@'zz\\d+('"), Gen.Int[-5, 400].Select(number => $"{number}"), Gen.OneOf("true", "false", "1.5"));
 
-    private static readonly Gen<string> Values = Gen.Recursive<string>((depth, self) => depth > 2 ? Gen.OneOf(Gen.OneOfConst(Columns), Literals) : Gen.OneOf(
-        Gen.OneOfConst(Columns), Literals, self.Select(of => $"tostring({of})"), self.Select(of => $"toint({of})"), self.Select(of => $"todouble({of})"), self.Select(of => $"tobool({of})"), self.Select(of => $"todatetime({of})"),
+    private static readonly Gen<string> Values = Gen.Recursive<string>((depth, self) => depth > 2 ? Gen.OneOf(Gen.OneOf(Columns), Literals) : Gen.OneOf(
+        Gen.OneOf(Columns), Literals, self.Select(of => $"tostring({of})"), self.Select(of => $"toint({of})"), self.Select(of => $"todouble({of})"), self.Select(of => $"tobool({of})"), self.Select(of => $"todatetime({of})"),
         self.Select(of => $"tolower({of})"), self.Select(of => $"strlen({of})"), Gen.Select(self, self).Select((a, b) => $"strcat({a}, {b})"), Gen.Select(self, self).Select((a, b) => $"coalesce({a}, {b})"),
         Gen.Select(self, self).Select((a, b) => $"split({a}, {b})"), self.Select(of => $"array_length({of})"), Gen.Select(self, Gen.Int[0, 5]).Select((of, from) => $"substring({of}, {from}, 3)"),
-        Gen.Select(self, Gen.OneOfConst("+", "-", "*", "/", "%"), self).Select((a, op, b) => $"(todouble({a}) {op} todouble({b}))"), Gen.Select(self, Gen.OneOfConst("+", "-", "*", "/", "%"), self).Select((a, op, b) => $"(toint({a}) {op} toint({b}))"),
+        Gen.Select(self, Gen.OneOf("+", "-", "*", "/", "%"), self).Select((a, op, b) => $"(todouble({a}) {op} todouble({b}))"), Gen.Select(self, Gen.OneOf("+", "-", "*", "/", "%"), self).Select((a, op, b) => $"(toint({a}) {op} toint({b}))"),
         Gen.Select(self, self, self).Select((a, b, c) => $"iff(isempty({a}), {b}, {c})")));
 
     private static readonly Gen<string> Conditions = Gen.Recursive<string>((depth, self) =>
     {
-        var test = Gen.Select(Values, Gen.OneOfConst("==", "!=", "=~", "!~", "contains", "!contains", "startswith", "endswith", "contains_cs"), Values).Select((a, op, b) => $"{a} {op} {b}");
-        var order = Gen.Select(Values, Gen.OneOfConst("<", "<=", ">", ">="), Values).Select((a, op, b) => $"toint({a}) {op} todouble({b})");
-        var list = Gen.Select(Values, Gen.OneOfConst("in", "!in", "in~", "!in~"), Values.Array[1, 3]).Select((a, op, items) => $"{a} {op} ({string.Join(", ", items)})");
+        var test = Gen.Select(Values, Gen.OneOf("==", "!=", "=~", "!~", "contains", "!contains", "startswith", "endswith", "contains_cs"), Values).Select((a, op, b) => $"{a} {op} {b}");
+        var order = Gen.Select(Values, Gen.OneOf("<", "<=", ">", ">="), Values).Select((a, op, b) => $"toint({a}) {op} todouble({b})");
+        var list = Gen.Select(Values, Gen.OneOf("in", "!in", "in~", "!in~"), Values.Array[1, 3]).Select((a, op, items) => $"{a} {op} ({string.Join(", ", items)})");
         var other = Gen.OneOf(Values.Select(of => $"isempty({of})"), Values.Select(of => $"isnotnull({of})"), Values.Select(of => $"{of} has 'zz.x'"), Values.Select(of => $"toint({of}) between (1 .. 5)"));
-        return depth > 2 ? test : Gen.OneOf(test, order, list, other, self.Select(of => $"not({of})"), Gen.Select(self, Gen.OneOfConst("and", "or"), self).Select((a, op, b) => $"({a} {op} {b})"));
+        return depth > 2 ? test : Gen.OneOf(test, order, list, other, self.Select(of => $"not({of})"), Gen.Select(self, Gen.OneOf("and", "or"), self).Select((a, op, b) => $"({a} {op} {b})"));
     });
 
     private static readonly Gen<string> Steps = Gen.OneOf(
-        Conditions.Select(condition => $"where {condition}"), Values.Select(value => $"extend extra = {value}"), Values.Select(value => $"order by {value} asc, name"), Gen.Int[0, 5].Select(number => $"take {number}"), Gen.OneOfConst("distinct *", "project-away kind", "mv-expand properties.disks"));
+        Conditions.Select(condition => $"where {condition}"), Values.Select(value => $"extend extra = {value}"), Values.Select(value => $"order by {value} asc, name"), Gen.Int[0, 5].Select(number => $"take {number}"), Gen.OneOf("distinct *", "project-away kind", "mv-expand properties.disks"));
 
     private static readonly Gen<string> Endings = Gen.OneOf(
-        Gen.OneOfConst("count", "project name, properties", "summarize count() by location", "join kind=inner (resources | project name, other = location) on name", "join kind=leftouter (resourcecontainers) on resourceGroup"),
+        Gen.OneOf("count", "project name, properties", "summarize count() by location", "join kind=inner (resources | project name, other = location) on name", "join kind=leftouter (resourcecontainers) on resourceGroup"),
         Values.Select(value => $"summarize a = count(), b = dcount({value}), c = min({value}), d = max({value}), e = sum(toint({value})), f = avg(todouble({value})) by k = {value}"), Values.Select(value => $"distinct x = {value}"));
 
     [Fact]
@@ -126,9 +126,9 @@ public sealed class KqlTests(GraphStore store) : IClassFixture<GraphStore>
     public async Task Answers_are_those_of_a_naive_reader()
     {
         var tests = Gen.OneOf(
-            Gen.Select(Gen.OneOfConst("==", "!=", "=~", "contains", "startswith"), Gen.OneOfConst("prod", "Prod", "test", "", "T")).Select((op, value) => ($"tags.env {op} '{value}'", Text(one => one.Tags.GetValueOrDefault("env", ""), op, value))),
-            Gen.Select(Gen.OneOfConst("==", "!=", "endswith", "!contains"), Gen.OneOfConst("westus", "WestUS", "europe")).Select((op, value) => ($"location {op} '{value}'", Text(one => one.Location, op, value))),
-            Gen.Select(Gen.OneOfConst("<", ">=", "=="), Gen.Int[0, 400]).Select((op, number) => ($"properties.size {op} {number}", Number(op, number))),
+            Gen.Select(Gen.OneOf("==", "!=", "=~", "contains", "startswith"), Gen.OneOf("prod", "Prod", "test", "", "T")).Select((op, value) => ($"tags.env {op} '{value}'", Text(one => one.Tags.GetValueOrDefault("env", ""), op, value))),
+            Gen.Select(Gen.OneOf("==", "!=", "endswith", "!contains"), Gen.OneOf("westus", "WestUS", "europe")).Select((op, value) => ($"location {op} '{value}'", Text(one => one.Location, op, value))),
+            Gen.Select(Gen.OneOf("<", ">=", "=="), Gen.Int[0, 400]).Select((op, number) => ($"properties.size {op} {number}", Number(op, number))),
             Gen.Bool.Select(flag => ($"properties.signed == {(flag ? "true" : "false")}", (Func<GraphResource, bool>)(one => one.Signed == flag))));
         var conditions = Gen.Recursive<(string Text, Func<GraphResource, bool> Holds)>((depth, self) => depth > 2 ? tests : Gen.OneOf(tests,
             Gen.Select(self, self).Select((a, b) => ($"({a.Text} and {b.Text})", (Func<GraphResource, bool>)(one => a.Holds(one) && b.Holds(one)))),
