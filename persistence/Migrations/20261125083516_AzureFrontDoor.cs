@@ -105,7 +105,10 @@ namespace ControlPlane.Persistence.Migrations
                 type: "character varying(21)",
                 maxLength: 21,
                 nullable: false,
-                defaultValue: "");
+                defaultValue: "servicePrincipal");
+
+            // Whoever was there before were service principals, and enabled.
+            migrationBuilder.Sql("alter table directory_objects alter column kind drop default; update directory_objects set is_enabled = true");
 
             migrationBuilder.AddColumn<string>(
                 name: "password_hash",
