@@ -169,7 +169,7 @@ internal sealed class OpenApiSchemas
         return new();
     }
 
-    private static OpenApiSchema ReadOnly(IOpenApiSchema schema)
+    internal static OpenApiSchema ReadOnly(IOpenApiSchema schema)
     {
         var readOnly = schema is OpenApiSchema given ? Copy(given) : new OpenApiSchema { AllOf = [schema] };
         readOnly.ReadOnly = true;
@@ -258,7 +258,10 @@ internal sealed class WireSchemas : ISchemaFilter
         made.Required = new SortedSet<string>(StringComparer.Ordinal);
         foreach (var property in Json.Options.GetTypeInfo(type).Properties.Where(property => members.ContainsKey(property.Name)))
         {
-            if (property.IsRequired || property.AssociatedParameter is { HasDefaultValue: false, IsNullable: false })
+            // The service alone says how far it is, and Swagger 2.0 forbids what is read-only to be required.
+            if (property.Name == "provisioningState")
+                members[property.Name] = OpenApiSchemas.ReadOnly(members[property.Name]);
+            else if (property.IsRequired || property.AssociatedParameter is { HasDefaultValue: false, IsNullable: false })
                 made.Required.Add(property.Name);
             if (members[property.Name] is OpenApiSchema member && member.Type is { } shape)
                 member.Type = property.IsGetNullable ? shape | JsonSchemaType.Null : shape & ~JsonSchemaType.Null;

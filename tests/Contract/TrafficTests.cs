@@ -23,8 +23,8 @@ public sealed class TrafficTests(ConformanceFixture fixture)
             await AskAboutAsync(Subject.Frozen(fixture, name));
         await AskTheRestAsync(fixture.Frozen);
         await ConformanceFixture.MakeGroupAsync(fixture.Frozen, "Traffic");
-        foreach (var type in ResourceTypes.All.Where(type => type.IsExtension))
-            await AskAboutExtensionAsync(fixture.Frozen, type);
+        foreach (var type in ResourceTypes.All.Where(type => !type.IsTracked && type.Scopes != ResourceScopes.None))
+            await AskAboutProxyAsync(fixture.Frozen, type);
 
         var report = JsonSerializer.Deserialize<JsonElement>(await Node.RunAsync("traffic.cjs", Cancel, Path.Combine(Product.Root, "docs", "swagger"), Traffic.File));
 
@@ -63,10 +63,11 @@ public sealed class TrafficTests(ConformanceFixture fixture)
     }
 
     /// <summary>In a group of its own: a lock would keep others from deleting theirs.</summary>
-    private static async Task AskAboutExtensionAsync(ControlPlaneFixture plane, RegisteredType type)
+    private static async Task AskAboutProxyAsync(ControlPlaneFixture plane, RegisteredType type)
     {
-        var (_, operations) = plane.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject().Single(entry => entry.Key.StartsWith($"/{{scope}}/providers/{type.Type}/", StringComparison.Ordinal));
-        var path = $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic/providers/{type.Type}/{Guid.NewGuid()}";
+        var operations = plane.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject().First(entry => entry.Key.Contains($"/providers/{type.Type}/{{", StringComparison.Ordinal) && entry.Value!["put"] is not null).Value;
+        var scope = type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : ArmHttp.SubscriptionPath;
+        var path = $"{scope}/providers/{type.Type}/{Guid.NewGuid()}";
         await plane.Arm.PutAsync(path, operations!["put"]!["x-ms-examples"]!.AsObject().First().Value!["parameters"]!["body"]!);
         await plane.Arm.PatchAsync(path, new JsonObject { ["properties"] = new JsonObject() });
         await plane.Arm.DeleteAsync(path);
@@ -95,5 +96,5 @@ public sealed class TrafficTests(ConformanceFixture fixture)
     }
 
     /// <summary>Those were asked of a resource that there is; here they would leave one behind, or take the group away.</summary>
-    private static bool IsVerbOfType(string method, string path) => method is "put" or "patch" or "delete" && path.EndsWith("Name}", StringComparison.Ordinal);
+    private static bool IsVerbOfType(string method, string path) => method is "put" or "patch" or "delete" && path.EndsWith("Name}", StringComparison.Ordinal) && !path.Contains("/deployments/", StringComparison.Ordinal);
 }

@@ -16,6 +16,7 @@ public sealed class ArmConfigurationException(string message) : Exception(messag
 public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     private const int Attempts = 6;
+    private static readonly string[] Following = ["Azure-AsyncOperation", "Location", "Retry-After"];
 
     private string? token;
     private DateTimeOffset tokenEnds;
@@ -32,7 +33,7 @@ public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string
                 request.Headers.Authorization = new AuthenticationHeaderValue("Bearer", await TokenAsync(cancellationToken));
                 var response = await base.SendAsync(request, cancellationToken);
                 if (response.IsSuccessStatusCode)
-                    return response;
+                    return request.Method == HttpMethod.Patch && response.StatusCode is HttpStatusCode.Accepted ? await WithResourceAsync(request, response, cancellationToken) : response;
                 using (response)
                 {
                     if (response.StatusCode == HttpStatusCode.Unauthorized && attempt == 1)
@@ -48,6 +49,24 @@ public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string
                 await Task.Delay(Backoff(attempt), time, cancellationToken);
             }
         }
+    }
+
+    /// <summary>A PATCH that goes on is answered without a body: the caller gets the resource as it is meanwhile, and the headers by which it follows the rest.</summary>
+    private async Task<HttpResponseMessage> WithResourceAsync(HttpRequestMessage patch, HttpResponseMessage accepted, CancellationToken cancel)
+    {
+        using var read = new HttpRequestMessage(HttpMethod.Get, patch.RequestUri);
+        read.Headers.Authorization = patch.Headers.Authorization;
+        var resource = await base.SendAsync(read, cancel);
+        if (!resource.IsSuccessStatusCode)
+            return accepted;
+        foreach (var (name, values) in accepted.Headers.Where(header => Following.Contains(header.Key, StringComparer.OrdinalIgnoreCase)))
+        {
+            resource.Headers.Remove(name);
+            resource.Headers.TryAddWithoutValidation(name, values);
+        }
+
+        accepted.Dispose();
+        return resource;
     }
 
     /// <summary>A bearer token that is good for at least a minute.</summary>

@@ -46,7 +46,7 @@ export class Arm {
       headers.set('Authorization', `Bearer ${await this.bearer()}`);
       const response = await fetch(address, { ...init, headers });
       if (response.ok)
-        return response;
+        return init?.method === 'PATCH' && response.status === 202 ? this.withResource(address, response) : response;
       if (response.status === 401 && attempt === 1)
         this.token = undefined;
       else if (![429, 503].includes(response.status) || attempt === attempts)
@@ -54,6 +54,16 @@ export class Arm {
       else
         await sleep(waitOf(response.headers.get('retry-after')));
     }
+  }
+
+  /** A PATCH that goes on is answered without a body: the caller gets the resource as it is meanwhile, and the headers by which it follows the rest. */
+  private async withResource(address: URL, accepted: Response): Promise<Response> {
+    const resource = await this.fetch(address.toString());
+    const headers = new Headers(resource.headers);
+    for (const name of ['azure-asyncoperation', 'location', 'retry-after'])
+      if (accepted.headers.has(name))
+        headers.set(name, accepted.headers.get(name)!);
+    return new Response(await resource.text(), { status: resource.status, headers });
   }
 
   /** Every item of a list that a generated client began: `arm.all(racks.listByResourceGroup(…))`. */

@@ -54,7 +54,9 @@ function copy(from) {
     if (status < 400)
       say('request', [...asked.errors, ...[asked.runtimeException].filter(Boolean)]);
     // An answer to HEAD never has a body, not even an error's.
-    if (status < 400 || pair.liveRequest.method !== 'HEAD')
+    // And an address that nobody promised is refused: that is no operation.
+    const isPromised = status < 400 || !String(asked.runtimeException?.code).startsWith('OPERATION_NOT_FOUND');
+    if (isPromised && (status < 400 || pair.liveRequest.method !== 'HEAD'))
       say('response', [...answered.errors, ...[answered.runtimeException, runtimeException].filter(Boolean)]);
   }
 

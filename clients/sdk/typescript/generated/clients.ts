@@ -284,6 +284,368 @@ export class ProvidersClient {
     }
 }
 
+export class PolicyDefinitionsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    list(top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<PolicyDefinitionListResult>> {
+        let url_ = this.baseUrl + "/providers/Microsoft.Authorization/policyDefinitions?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<PolicyDefinitionListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinitionListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listBySubscription(subscriptionId: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<PolicyDefinitionListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Authorization/policyDefinitions?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListBySubscription(_response);
+        });
+    }
+
+    protected processListBySubscription(response: Response): Promise<Answer<PolicyDefinitionListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinitionListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyDefinitionName The name of the policyDefinition.
+     * @return The resource.
+     */
+    get(scope: string, policyDefinitionName: string, signal?: AbortSignal): Promise<Answer<PolicyDefinition>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyDefinitionName === undefined || policyDefinitionName === null)
+            throw new globalThis.Error("The parameter 'policyDefinitionName' must be defined.");
+        url_ = url_.replace("{policyDefinitionName}", encodeURIComponent("" + policyDefinitionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<PolicyDefinition>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinition;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyDefinitionName The name of the policyDefinition.
+     * @return It does.
+     */
+    checkExistence(scope: string, policyDefinitionName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyDefinitionName === undefined || policyDefinitionName === null)
+            throw new globalThis.Error("The parameter 'policyDefinitionName' must be defined.");
+        url_ = url_.replace("{policyDefinitionName}", encodeURIComponent("" + policyDefinitionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyDefinitionName The name of the policyDefinition.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(scope: string, policyDefinitionName: string, body: PolicyDefinition, signal?: AbortSignal): Promise<Answer<PolicyDefinition>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyDefinitionName === undefined || policyDefinitionName === null)
+            throw new globalThis.Error("The parameter 'policyDefinitionName' must be defined.");
+        url_ = url_.replace("{policyDefinitionName}", encodeURIComponent("" + policyDefinitionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<PolicyDefinition>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinition;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinition;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyDefinitionName The name of the policyDefinition.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(scope: string, policyDefinitionName: string, body: PolicyDefinitionUpdate, signal?: AbortSignal): Promise<Answer<PolicyDefinition>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyDefinitionName === undefined || policyDefinitionName === null)
+            throw new globalThis.Error("The parameter 'policyDefinitionName' must be defined.");
+        url_ = url_.replace("{policyDefinitionName}", encodeURIComponent("" + policyDefinitionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<PolicyDefinition>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyDefinition;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyDefinitionName The name of the policyDefinition.
+     * @return Deleted.
+     */
+    delete(scope: string, policyDefinitionName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyDefinitions/{policyDefinitionName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyDefinitionName === undefined || policyDefinitionName === null)
+            throw new globalThis.Error("The parameter 'policyDefinitionName' must be defined.");
+        url_ = url_.replace("{policyDefinitionName}", encodeURIComponent("" + policyDefinitionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class ProviderOperationsMetadataClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -437,6 +799,1006 @@ export class TenantActivityLogsClient {
     }
 }
 
+export class ResourcesClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * Query resources in a subset of the Kusto query language; docs/resource-graph.md says which.
+     * @param body (optional) The request's body.
+     * @return The rows.
+     */
+    query(body?: GraphRequest | undefined, signal?: AbortSignal): Promise<Answer<AnyObject>> {
+        let url_ = this.baseUrl + "/providers/Microsoft.ResourceGraph/resources";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processQuery(_response);
+        });
+    }
+
+    protected processQuery(response: Response): Promise<Answer<AnyObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as AnyObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List resources of every type, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<ResourceReadListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/resources?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<ResourceReadListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ResourceReadListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List resources of every type, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    list(subscriptionId: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<ResourceReadListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resources?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<ResourceReadListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ResourceReadListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class DeploymentsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The hash of a template.
+     * @param body (optional) The request's body.
+     * @return The hash.
+     */
+    calculateTemplateHash(body?: AnyObject | undefined, signal?: AbortSignal): Promise<Answer<TemplateHashResult>> {
+        let url_ = this.baseUrl + "/providers/Microsoft.Resources/calculateTemplateHash";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCalculateTemplateHash(_response);
+        });
+    }
+
+    protected processCalculateTemplateHash(response: Response): Promise<Answer<TemplateHashResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as TemplateHashResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listBySubscription(subscriptionId: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<DeploymentListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListBySubscription(_response);
+        });
+    }
+
+    protected processListBySubscription(response: Response): Promise<Answer<DeploymentListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Deploy a template, which may also be YAML.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param body The request's body.
+     * @return Deploying again.
+     */
+    createOrUpdateAtSubscriptionScope(subscriptionId: string, deploymentName: string, body: AnyObject, signal?: AbortSignal): Promise<Answer<Deployment>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdateAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processCreateOrUpdateAtSubscriptionScope(response: Response): Promise<Answer<Deployment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start nothing more; what has been started goes on.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @return It ends as Canceled.
+     */
+    cancelAtSubscriptionScope(subscriptionId: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/cancel";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCancelAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processCancelAtSubscriptionScope(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * The template that was deployed.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @return The template.
+     */
+    exportTemplateAtSubscriptionScope(subscriptionId: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<ExportedTemplate>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/exportTemplate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processExportTemplateAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processExportTemplateAtSubscriptionScope(response: Response): Promise<Answer<ExportedTemplate>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ExportedTemplate;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Everything that is wrong with a deployment, without deploying.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param body (optional) The request's body.
+     * @return Nothing is.
+     */
+    validateAtSubscriptionScope(subscriptionId: string, deploymentName: string, body?: AnyObject | undefined, signal?: AbortSignal): Promise<Answer<Deployment>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/validate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processValidateAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processValidateAtSubscriptionScope(response: Response): Promise<Answer<Deployment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What a deployment would change, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param body (optional) The request's body.
+     * @return The changes.
+     */
+    whatIfAtSubscriptionScope(subscriptionId: string, deploymentName: string, body?: AnyObject | undefined, signal?: AbortSignal): Promise<Answer<WhatIfResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/whatIf";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processWhatIfAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processWhatIfAtSubscriptionScope(response: Response): Promise<Answer<WhatIfResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as WhatIfResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<DeploymentListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<DeploymentListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Deploy a template, which may also be YAML.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param body The request's body.
+     * @return Deploying again.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, deploymentName: string, body: AnyObject, signal?: AbortSignal): Promise<Answer<Deployment>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<Deployment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start nothing more; what has been started goes on.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @return It ends as Canceled.
+     */
+    cancel(subscriptionId: string, resourceGroupName: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/cancel";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCancel(_response);
+        });
+    }
+
+    protected processCancel(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * The template that was deployed.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @return The template.
+     */
+    exportTemplate(subscriptionId: string, resourceGroupName: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<ExportedTemplate>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/exportTemplate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processExportTemplate(_response);
+        });
+    }
+
+    protected processExportTemplate(response: Response): Promise<Answer<ExportedTemplate>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ExportedTemplate;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Everything that is wrong with a deployment, without deploying.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param body (optional) The request's body.
+     * @return Nothing is.
+     */
+    validate(subscriptionId: string, resourceGroupName: string, deploymentName: string, body?: AnyObject | undefined, signal?: AbortSignal): Promise<Answer<Deployment>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/validate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processValidate(_response);
+        });
+    }
+
+    protected processValidate(response: Response): Promise<Answer<Deployment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What a deployment would change, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param body (optional) The request's body.
+     * @return The changes.
+     */
+    whatIf(subscriptionId: string, resourceGroupName: string, deploymentName: string, body?: AnyObject | undefined, signal?: AbortSignal): Promise<Answer<WhatIfResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/whatIf";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processWhatIf(_response);
+        });
+    }
+
+    protected processWhatIf(response: Response): Promise<Answer<WhatIfResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as WhatIfResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param deploymentName The name of the deployment.
+     * @return The resource.
+     */
+    get(scope: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<Deployment>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Resources/deployments/{deploymentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<Deployment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Deployment;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param deploymentName The name of the deployment.
+     * @return It does.
+     */
+    checkExistence(scope: string, deploymentName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Resources/deployments/{deploymentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param deploymentName The name of the deployment.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(scope: string, deploymentName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Resources/deployments/{deploymentName}?";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class OperationsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -498,7 +1860,7 @@ export class OperationsClient {
      * @param operationId The operation's id.
      * @return The result.
      */
-    result(subscriptionId: string, resourceProviderNamespace: string, location: string, operationId: string, signal?: AbortSignal): Promise<Answer<any>> {
+    result(subscriptionId: string, resourceProviderNamespace: string, location: string, operationId: string, signal?: AbortSignal): Promise<Answer<AnyObject>> {
         let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/{resourceProviderNamespace}/locations/{location}/operationResults/{operationId}";
         if (subscriptionId === undefined || subscriptionId === null)
             throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
@@ -527,13 +1889,13 @@ export class OperationsClient {
         });
     }
 
-    protected processResult(response: Response): Promise<Answer<any>> {
+    protected processResult(response: Response): Promise<Answer<AnyObject>> {
         const status = response.status;
         let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
         if (status === 200) {
             return response.text().then((_responseText) => {
             let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as any;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as AnyObject;
             return new Answer(status, _headers, result200);
             });
         } else if (status === 202) {
@@ -890,6 +2252,445 @@ export class SubscriptionsClient {
             return response.text().then((_responseText) => {
             let result200: any = null;
             result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as SubscriptionListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class DeploymentOperationsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * What the latest run has done, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param top (optional) At most so many.
+     * @return The operations.
+     */
+    listAtSubscriptionScope(subscriptionId: string, deploymentName: string, top?: number | undefined, signal?: AbortSignal): Promise<Answer<DeploymentOperationListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/deployments/{deploymentName}/operations?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processListAtSubscriptionScope(response: Response): Promise<Answer<DeploymentOperationListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperationListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done to one resource.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param operation The operation.
+     * @return The operation.
+     */
+    getAtSubscriptionScope(subscriptionId: string, deploymentName: string, operation: string, signal?: AbortSignal): Promise<Answer<DeploymentOperation>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/deployments/{deploymentName}/operations/{operation}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (operation === undefined || operation === null)
+            throw new globalThis.Error("The parameter 'operation' must be defined.");
+        url_ = url_.replace("{operation}", encodeURIComponent("" + operation));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGetAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processGetAtSubscriptionScope(response: Response): Promise<Answer<DeploymentOperation>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperation;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param top (optional) At most so many.
+     * @return The operations.
+     */
+    listByProviderAtSubscriptionScope(subscriptionId: string, deploymentName: string, top?: number | undefined, signal?: AbortSignal): Promise<Answer<DeploymentOperationListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/operations?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByProviderAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processListByProviderAtSubscriptionScope(response: Response): Promise<Answer<DeploymentOperationListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperationListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done to one resource.
+     * @param subscriptionId The subscription's id.
+     * @param deploymentName The name of the deployment.
+     * @param operation The operation.
+     * @return The operation.
+     */
+    getByProviderAtSubscriptionScope(subscriptionId: string, deploymentName: string, operation: string, signal?: AbortSignal): Promise<Answer<DeploymentOperation>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Resources/deployments/{deploymentName}/operations/{operation}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (operation === undefined || operation === null)
+            throw new globalThis.Error("The parameter 'operation' must be defined.");
+        url_ = url_.replace("{operation}", encodeURIComponent("" + operation));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGetByProviderAtSubscriptionScope(_response);
+        });
+    }
+
+    protected processGetByProviderAtSubscriptionScope(response: Response): Promise<Answer<DeploymentOperation>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperation;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param top (optional) At most so many.
+     * @return The operations.
+     */
+    list(subscriptionId: string, resourceGroupName: string, deploymentName: string, top?: number | undefined, signal?: AbortSignal): Promise<Answer<DeploymentOperationListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/deployments/{deploymentName}/operations?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<DeploymentOperationListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperationListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done to one resource.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param operation The operation.
+     * @return The operation.
+     */
+    get(subscriptionId: string, resourceGroupName: string, deploymentName: string, operation: string, signal?: AbortSignal): Promise<Answer<DeploymentOperation>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/deployments/{deploymentName}/operations/{operation}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (operation === undefined || operation === null)
+            throw new globalThis.Error("The parameter 'operation' must be defined.");
+        url_ = url_.replace("{operation}", encodeURIComponent("" + operation));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<DeploymentOperation>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperation;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done, resource by resource.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param top (optional) At most so many.
+     * @return The operations.
+     */
+    listByProvider(subscriptionId: string, resourceGroupName: string, deploymentName: string, top?: number | undefined, signal?: AbortSignal): Promise<Answer<DeploymentOperationListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/operations?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByProvider(_response);
+        });
+    }
+
+    protected processListByProvider(response: Response): Promise<Answer<DeploymentOperationListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperationListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * What the latest run has done to one resource.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param deploymentName The name of the deployment.
+     * @param operation The operation.
+     * @return The operation.
+     */
+    getByProvider(subscriptionId: string, resourceGroupName: string, deploymentName: string, operation: string, signal?: AbortSignal): Promise<Answer<DeploymentOperation>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Resources/deployments/{deploymentName}/operations/{operation}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (deploymentName === undefined || deploymentName === null)
+            throw new globalThis.Error("The parameter 'deploymentName' must be defined.");
+        url_ = url_.replace("{deploymentName}", encodeURIComponent("" + deploymentName));
+        if (operation === undefined || operation === null)
+            throw new globalThis.Error("The parameter 'operation' must be defined.");
+        url_ = url_.replace("{operation}", encodeURIComponent("" + operation));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGetByProvider(_response);
+        });
+    }
+
+    protected processGetByProvider(response: Response): Promise<Answer<DeploymentOperation>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DeploymentOperation;
             return new Answer(status, _headers, result200);
             });
         } else {
@@ -3441,6 +5242,211 @@ export class ConnectedClustersClient {
     }
 }
 
+export class PolicyStatesClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * Whether an evaluation has ended.
+     * @param subscriptionId The subscription's id.
+     * @param id The id.
+     * @return It has.
+     */
+    evaluationResult(subscriptionId: string, id: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.PolicyInsights/asyncOperationResults/{id}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processEvaluationResult(_response);
+        });
+    }
+
+    protected processEvaluationResult(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * The latest states at the scope and below.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param filter (optional) complianceState, isCompliant, policyAssignmentId, policyDefinitionId, resourceId, resourceType and resourceGroup with eq; joined by and.
+     * @param top (optional) At most so many states, 1 to 1000.
+     * @return The states.
+     */
+    listQueryResults(scope: string, filter?: string | undefined, top?: number | undefined, signal?: AbortSignal): Promise<Answer<AnyObject>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.PolicyInsights/policyStates/latest/queryResults?";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListQueryResults(_response);
+        });
+    }
+
+    protected processListQueryResults(response: Response): Promise<Answer<AnyObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as AnyObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * How many resources keep which policies.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param filter (optional) complianceState, isCompliant, policyAssignmentId, policyDefinitionId, resourceId, resourceType and resourceGroup with eq; joined by and.
+     * @param top (optional) At most so many states, 1 to 1000.
+     * @return The summary.
+     */
+    summarize(scope: string, filter?: string | undefined, top?: number | undefined, signal?: AbortSignal): Promise<Answer<AnyObject>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.PolicyInsights/policyStates/latest/summarize?";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processSummarize(_response);
+        });
+    }
+
+    protected processSummarize(response: Response): Promise<Answer<AnyObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as AnyObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Evaluate now.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @return Accepted.
+     */
+    triggerEvaluation(scope: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.PolicyInsights/policyStates/latest/triggerEvaluation";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processTriggerEvaluation(_response);
+        });
+    }
+
+    protected processTriggerEvaluation(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class ResourceGroupsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -3759,127 +5765,6 @@ export class ResourceGroupsClient {
     }
 }
 
-export class ResourcesClient {
-    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
-    private baseUrl: string;
-    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
-
-    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
-        this.http = http ? http : window as any;
-        this.baseUrl = baseUrl ?? "";
-    }
-
-    /**
-     * List resources of every type, a page at a time.
-     * @param subscriptionId The subscription's id.
-     * @param resourceGroupName The resource group's name.
-     * @param top (optional) Items per page, 1 to 1000.
-     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
-     * @return A page.
-     */
-    listByResourceGroup(subscriptionId: string, resourceGroupName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<ResourceReadListResult>> {
-        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/resources?";
-        if (subscriptionId === undefined || subscriptionId === null)
-            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
-        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
-        if (resourceGroupName === undefined || resourceGroupName === null)
-            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
-        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
-        if (top === null)
-            throw new globalThis.Error("The parameter 'top' cannot be null.");
-        else if (top !== undefined)
-            url_ += "$top=" + encodeURIComponent("" + top) + "&";
-        if (filter === null)
-            throw new globalThis.Error("The parameter 'filter' cannot be null.");
-        else if (filter !== undefined)
-            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
-        url_ = url_.replace(/[?&]$/, "");
-
-        let options_: RequestInit = {
-            method: "GET",
-            signal,
-            headers: {
-                "Accept": "application/json"
-            }
-        };
-
-        return this.http.fetch(url_, options_).then((_response: Response) => {
-            return this.processListByResourceGroup(_response);
-        });
-    }
-
-    protected processListByResourceGroup(response: Response): Promise<Answer<ResourceReadListResult>> {
-        const status = response.status;
-        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
-        if (status === 200) {
-            return response.text().then((_responseText) => {
-            let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ResourceReadListResult;
-            return new Answer(status, _headers, result200);
-            });
-        } else {
-            return response.text().then((_responseText) => {
-            let resultdefault: any = null;
-            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
-            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
-            });
-        }
-    }
-
-    /**
-     * List resources of every type, a page at a time.
-     * @param subscriptionId The subscription's id.
-     * @param top (optional) Items per page, 1 to 1000.
-     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
-     * @return A page.
-     */
-    list(subscriptionId: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<ResourceReadListResult>> {
-        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resources?";
-        if (subscriptionId === undefined || subscriptionId === null)
-            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
-        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
-        if (top === null)
-            throw new globalThis.Error("The parameter 'top' cannot be null.");
-        else if (top !== undefined)
-            url_ += "$top=" + encodeURIComponent("" + top) + "&";
-        if (filter === null)
-            throw new globalThis.Error("The parameter 'filter' cannot be null.");
-        else if (filter !== undefined)
-            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
-        url_ = url_.replace(/[?&]$/, "");
-
-        let options_: RequestInit = {
-            method: "GET",
-            signal,
-            headers: {
-                "Accept": "application/json"
-            }
-        };
-
-        return this.http.fetch(url_, options_).then((_response: Response) => {
-            return this.processList(_response);
-        });
-    }
-
-    protected processList(response: Response): Promise<Answer<ResourceReadListResult>> {
-        const status = response.status;
-        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
-        if (status === 200) {
-            return response.text().then((_responseText) => {
-            let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ResourceReadListResult;
-            return new Answer(status, _headers, result200);
-            });
-        } else {
-            return response.text().then((_responseText) => {
-            let resultdefault: any = null;
-            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
-            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
-            });
-        }
-    }
-}
-
 export class TagsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -4151,6 +6036,1690 @@ export class TenantsClient {
             return response.text().then((_responseText) => {
             let result200: any = null;
             result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as TenantShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class ApplicationsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphApplication>> {
+        let url_ = this.baseUrl + "/v1.0/applications?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphApplication>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphApplication;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create one.
+     * @param body (optional) The request's body.
+     * @return It.
+     */
+    create(body?: ApplicationBody | undefined, signal?: AbortSignal): Promise<Answer<GraphApplication>> {
+        let url_ = this.baseUrl + "/v1.0/applications";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreate(_response);
+        });
+    }
+
+    protected processCreate(response: Response): Promise<Answer<GraphApplication>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphApplication;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param id The id.
+     * @return It.
+     */
+    get(id: string, signal?: AbortSignal): Promise<Answer<GraphApplication>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<GraphApplication>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphApplication;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change what is given.
+     * @param id The id.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(id: string, body: ApplicationBody, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete, with everything that belongs to it.
+     * @param id The id.
+     * @return Done.
+     */
+    delete(id: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Make a secret; it is shown this once.
+     * @param id The id.
+     * @param body (optional) The request's body.
+     * @return The secret.
+     */
+    addPassword(id: string, body?: AddPasswordBody | undefined, signal?: AbortSignal): Promise<Answer<PasswordCredential>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/addPassword";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processAddPassword(_response);
+        });
+    }
+
+    protected processAddPassword(response: Response): Promise<Answer<PasswordCredential>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PasswordCredential;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Remove a secret.
+     * @param id The id.
+     * @param body (optional) The request's body.
+     * @return Done.
+     */
+    removePassword(id: string, body?: RemovePasswordBody | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/removePassword";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRemovePassword(_response);
+        });
+    }
+
+    protected processRemovePassword(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class FederatedIdentityCredentialsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List the workloads that may act as the application.
+     * @param id The id.
+     * @return A page.
+     */
+    list(id: string, signal?: AbortSignal): Promise<Answer<GraphPageOfFederatedIdentityCredential>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/federatedIdentityCredentials";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfFederatedIdentityCredential>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfFederatedIdentityCredential;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create one.
+     * @param id The id.
+     * @param body (optional) The request's body.
+     * @return It.
+     */
+    create(id: string, body?: FederatedIdentityCredential | undefined, signal?: AbortSignal): Promise<Answer<FederatedIdentityCredential>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/federatedIdentityCredentials";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreate(_response);
+        });
+    }
+
+    protected processCreate(response: Response): Promise<Answer<FederatedIdentityCredential>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FederatedIdentityCredential;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param id The id.
+     * @param credential The credential.
+     * @return It.
+     */
+    get(id: string, credential: string, signal?: AbortSignal): Promise<Answer<FederatedIdentityCredential>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/federatedIdentityCredentials/{credential}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (credential === undefined || credential === null)
+            throw new globalThis.Error("The parameter 'credential' must be defined.");
+        url_ = url_.replace("{credential}", encodeURIComponent("" + credential));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<FederatedIdentityCredential>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FederatedIdentityCredential;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change what is given.
+     * @param id The id.
+     * @param credential The credential.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(id: string, credential: string, body: FederatedIdentityCredential, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/federatedIdentityCredentials/{credential}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (credential === undefined || credential === null)
+            throw new globalThis.Error("The parameter 'credential' must be defined.");
+        url_ = url_.replace("{credential}", encodeURIComponent("" + credential));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param id The id.
+     * @param credential The credential.
+     * @return Done.
+     */
+    delete(id: string, credential: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/applications/{id}/federatedIdentityCredentials/{credential}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (credential === undefined || credential === null)
+            throw new globalThis.Error("The parameter 'credential' must be defined.");
+        url_ = url_.replace("{credential}", encodeURIComponent("" + credential));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class GroupsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphGroup>> {
+        let url_ = this.baseUrl + "/v1.0/groups?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphGroup>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphGroup;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create one.
+     * @param body (optional) The request's body.
+     * @return It.
+     */
+    create(body?: GroupBody | undefined, signal?: AbortSignal): Promise<Answer<GraphGroup>> {
+        let url_ = this.baseUrl + "/v1.0/groups";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreate(_response);
+        });
+    }
+
+    protected processCreate(response: Response): Promise<Answer<GraphGroup>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphGroup;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param id The id.
+     * @return It.
+     */
+    get(id: string, signal?: AbortSignal): Promise<Answer<GraphGroup>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<GraphGroup>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphGroup;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change what is given.
+     * @param id The id.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(id: string, body: GroupBody, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete, with everything that belongs to it.
+     * @param id The id.
+     * @return Done.
+     */
+    delete(id: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List the groups it is in, directly and through groups.
+     * @param id The id.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    listTransitiveMemberOf(id: string, top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphObject>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}/transitiveMemberOf?";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListTransitiveMemberOf(_response);
+        });
+    }
+
+    protected processListTransitiveMemberOf(response: Response): Promise<Answer<GraphPageOfGraphObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class GroupMembersClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param id The id.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(id: string, top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphObject>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}/members?";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Put a user, service principal or group into the group.
+     * @param id The id.
+     * @param body (optional) The request's body.
+     * @return Done.
+     */
+    add(id: string, body?: DirectoryReference | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}/members/$ref";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processAdd(_response);
+        });
+    }
+
+    protected processAdd(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Take a member out of the group.
+     * @param id The id.
+     * @param member The member.
+     * @return Done.
+     */
+    remove(id: string, member: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}/members/{member}/$ref";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (member === undefined || member === null)
+            throw new globalThis.Error("The parameter 'member' must be defined.");
+        url_ = url_.replace("{member}", encodeURIComponent("" + member));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRemove(_response);
+        });
+    }
+
+    protected processRemove(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class GroupTransitiveMembersClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param id The id.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(id: string, top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphObject>> {
+        let url_ = this.baseUrl + "/v1.0/groups/{id}/transitiveMembers?";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class ServicePrincipalsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphServicePrincipal>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphServicePrincipal>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphServicePrincipal;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create one.
+     * @param body (optional) The request's body.
+     * @return It.
+     */
+    create(body?: ServicePrincipalBody | undefined, signal?: AbortSignal): Promise<Answer<GraphServicePrincipal>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreate(_response);
+        });
+    }
+
+    protected processCreate(response: Response): Promise<Answer<GraphServicePrincipal>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphServicePrincipal;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param id The id.
+     * @return It.
+     */
+    get(id: string, signal?: AbortSignal): Promise<Answer<GraphServicePrincipal>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<GraphServicePrincipal>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphServicePrincipal;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change what is given.
+     * @param id The id.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(id: string, body: ServicePrincipalBody, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete, with everything that belongs to it.
+     * @param id The id.
+     * @return Done.
+     */
+    delete(id: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List the groups it is in, directly and through groups.
+     * @param id The id.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    listTransitiveMemberOf(id: string, top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphObject>> {
+        let url_ = this.baseUrl + "/v1.0/servicePrincipals/{id}/transitiveMemberOf?";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListTransitiveMemberOf(_response);
+        });
+    }
+
+    protected processListTransitiveMemberOf(response: Response): Promise<Answer<GraphPageOfGraphObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphObject;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class UsersClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    list(top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphUser>> {
+        let url_ = this.baseUrl + "/v1.0/users?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<GraphPageOfGraphUser>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphUser;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create one.
+     * @param body (optional) The request's body.
+     * @return It.
+     */
+    create(body?: UserBody | undefined, signal?: AbortSignal): Promise<Answer<GraphUser>> {
+        let url_ = this.baseUrl + "/v1.0/users";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreate(_response);
+        });
+    }
+
+    protected processCreate(response: Response): Promise<Answer<GraphUser>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphUser;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param id The id.
+     * @return It.
+     */
+    get(id: string, signal?: AbortSignal): Promise<Answer<GraphUser>> {
+        let url_ = this.baseUrl + "/v1.0/users/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<GraphUser>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphUser;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change what is given; a new password or a disabled account ends what was signed in before.
+     * @param id The id.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(id: string, body: UserBody, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/users/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete, with everything that belongs to it.
+     * @param id The id.
+     * @return Done.
+     */
+    delete(id: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/v1.0/users/{id}";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List the groups it is in, directly and through groups.
+     * @param id The id.
+     * @param top (optional) Items on a page, 1 to 999.
+     * @param skiptoken (optional) Where the page begins, as a nextLink says.
+     * @param filter (optional) {name} eq '{value}'.
+     * @return A page.
+     */
+    listTransitiveMemberOf(id: string, top?: string | undefined, skiptoken?: string | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<GraphPageOfGraphObject>> {
+        let url_ = this.baseUrl + "/v1.0/users/{id}/transitiveMemberOf?";
+        if (id === undefined || id === null)
+            throw new globalThis.Error("The parameter 'id' must be defined.");
+        url_ = url_.replace("{id}", encodeURIComponent("" + id));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skiptoken === null)
+            throw new globalThis.Error("The parameter 'skiptoken' cannot be null.");
+        else if (skiptoken !== undefined)
+            url_ += "$skiptoken=" + encodeURIComponent("" + skiptoken) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListTransitiveMemberOf(_response);
+        });
+    }
+
+    protected processListTransitiveMemberOf(response: Response): Promise<Answer<GraphPageOfGraphObject>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GraphPageOfGraphObject;
             return new Answer(status, _headers, result200);
             });
         } else {
@@ -4519,6 +8088,319 @@ export class PermissionsClient {
             let result200: any = null;
             result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as RolePermissionsListResult;
             return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class PolicyAssignmentsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listForScope(scope: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<PolicyAssignmentListResult>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments?";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListForScope(_response);
+        });
+    }
+
+    protected processListForScope(response: Response): Promise<Answer<PolicyAssignmentListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyAssignmentListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyAssignmentName The name of the policyAssignment.
+     * @return The resource.
+     */
+    get(scope: string, policyAssignmentName: string, signal?: AbortSignal): Promise<Answer<PolicyAssignment>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments/{policyAssignmentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyAssignmentName === undefined || policyAssignmentName === null)
+            throw new globalThis.Error("The parameter 'policyAssignmentName' must be defined.");
+        url_ = url_.replace("{policyAssignmentName}", encodeURIComponent("" + policyAssignmentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<PolicyAssignment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyAssignment;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyAssignmentName The name of the policyAssignment.
+     * @return It does.
+     */
+    checkExistence(scope: string, policyAssignmentName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments/{policyAssignmentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyAssignmentName === undefined || policyAssignmentName === null)
+            throw new globalThis.Error("The parameter 'policyAssignmentName' must be defined.");
+        url_ = url_.replace("{policyAssignmentName}", encodeURIComponent("" + policyAssignmentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyAssignmentName The name of the policyAssignment.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(scope: string, policyAssignmentName: string, body: PolicyAssignment, signal?: AbortSignal): Promise<Answer<PolicyAssignment>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments/{policyAssignmentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyAssignmentName === undefined || policyAssignmentName === null)
+            throw new globalThis.Error("The parameter 'policyAssignmentName' must be defined.");
+        url_ = url_.replace("{policyAssignmentName}", encodeURIComponent("" + policyAssignmentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<PolicyAssignment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyAssignment;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyAssignment;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyAssignmentName The name of the policyAssignment.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(scope: string, policyAssignmentName: string, body: PolicyAssignmentUpdate, signal?: AbortSignal): Promise<Answer<PolicyAssignment>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments/{policyAssignmentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyAssignmentName === undefined || policyAssignmentName === null)
+            throw new globalThis.Error("The parameter 'policyAssignmentName' must be defined.");
+        url_ = url_.replace("{policyAssignmentName}", encodeURIComponent("" + policyAssignmentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<PolicyAssignment>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PolicyAssignment;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param policyAssignmentName The name of the policyAssignment.
+     * @return Deleted.
+     */
+    delete(scope: string, policyAssignmentName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Authorization/policyAssignments/{policyAssignmentName}";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (policyAssignmentName === undefined || policyAssignmentName === null)
+            throw new globalThis.Error("The parameter 'policyAssignmentName' must be defined.");
+        url_ = url_.replace("{policyAssignmentName}", encodeURIComponent("" + policyAssignmentName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
             });
         } else {
             return response.text().then((_responseText) => {
@@ -5158,14 +9040,39 @@ export class RoleDefinitionsClient {
 
 /** One piece of work on the machine and its steps (Azure Operator Nexus' `actionStates[]`). */
 export interface ActionState {
-    actionType: string | undefined;
+    actionType: string;
     operationId: string;
-    correlationId: string | undefined;
-    status: string | undefined;
+    correlationId: string;
+    status: string;
     startTime: string;
     endTime?: string | undefined;
     message?: string | undefined;
-    stepStates?: StepState[] | undefined;
+    stepStates?: StepState[];
+
+    [key: string]: any;
+}
+
+export interface AddPasswordBody {
+    passwordCredential?: PasswordCredential;
+
+    [key: string]: any;
+}
+
+/** A JSON object of any members. */
+export interface AnyObject {
+
+    [key: string]: any;
+}
+
+/** POST or PATCH of an application; what is left out stays as it is. */
+export interface ApplicationBody {
+    displayName?: string | undefined;
+    signInAudience?: string | undefined;
+    isFallbackPublicClient?: boolean | undefined;
+    web?: RedirectUris;
+    spa?: RedirectUris;
+    publicClient?: RedirectUris;
+    keyCredentials?: KeyCredential[] | undefined;
 
     [key: string]: any;
 }
@@ -5192,7 +9099,7 @@ export interface BareMetalMachine {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface BareMetalMachineListResult {
-    value?: BareMetalMachine[] | undefined;
+    value: BareMetalMachine[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5203,20 +9110,20 @@ export interface BareMetalMachineProperties {
     bmc: Bmc;
     /** The port that boots from the network; the first linked port that inspection finds when absent. */
     bootMacAddress?: string | undefined;
-    bootMethod: BootMethod;
+    bootMethod?: BootMethod;
     diskLayout?: DiskLayout;
-    wipePolicy: WipePolicy;
+    wipePolicy?: WipePolicy;
     /** The `osImages` resource to install. Without one the machine is inspected and stays Available. */
     osImageId?: string | undefined;
     /** The `connectedClusters` resource to join. */
     clusterId?: string | undefined;
     /** The machine's resource name, in lower case, when absent. */
     kubernetesNodeName?: string | undefined;
-    nodeLabels?: { [key: string]: string; } | undefined;
+    nodeLabels?: { [key: string]: string; };
     /** Which quota the machine counts against. */
-    skuFamily?: string | undefined;
+    skuFamily?: string;
     /** Provision a model that is not on the hardware list all the same. */
-    allowUncertifiedHardware: boolean;
+    allowUncertifiedHardware?: boolean;
     readonly detailedStatus?: DetailedStatus;
     /** One sentence for people: what is going on, or what went wrong and what to do. */
     readonly detailedStatusMessage?: string | undefined;
@@ -5252,20 +9159,20 @@ export interface BareMetalMachineTemplate {
     bmc: Bmc;
     /** The port that boots from the network; the first linked port that inspection finds when absent. */
     bootMacAddress?: string | undefined;
-    bootMethod: BootMethod;
+    bootMethod?: BootMethod;
     diskLayout?: DiskLayout;
-    wipePolicy: WipePolicy;
+    wipePolicy?: WipePolicy;
     /** The `osImages` resource to install. Without one the machine is inspected and stays Available. */
     osImageId?: string | undefined;
     /** The `connectedClusters` resource to join. */
     clusterId?: string | undefined;
     /** The machine's resource name, in lower case, when absent. */
     kubernetesNodeName?: string | undefined;
-    nodeLabels?: { [key: string]: string; } | undefined;
+    nodeLabels?: { [key: string]: string; };
     /** Which quota the machine counts against. */
-    skuFamily?: string | undefined;
+    skuFamily?: string;
     /** Provision a model that is not on the hardware list all the same. */
-    allowUncertifiedHardware: boolean;
+    allowUncertifiedHardware?: boolean;
 
     [key: string]: any;
 }
@@ -5337,7 +9244,7 @@ export interface Bmc {
 
 /** How the control plane logs in to a BMC. */
 export interface BmcCredentials {
-    userName: string | undefined;
+    userName: string;
     password?: string | undefined;
 
     [key: string]: any;
@@ -5353,7 +9260,7 @@ export interface BmcCredentialsUpdate {
 
 /** What a BMC must show before it is told any credential. */
 export interface BmcTls {
-    mode: TlsMode;
+    mode?: TlsMode;
     /** PEM of one or more CA certificates; for ControlPlane.Contracts.BareMetal.TlsMode.CaBundle. */
     caBundle?: string | undefined;
     /** SHA-256 of the leaf certificate's DER in hexadecimal, colons and case do not matter; for ControlPlane.Contracts.BareMetal.TlsMode.Pinned. */
@@ -5393,8 +9300,8 @@ export enum BootMethod {
 /** One dated run that speaks for a model. */
 export interface CertificationEvidence {
     date: string;
-    ran: string | undefined;
-    result: string | undefined;
+    ran: string;
+    result: string;
 
     [key: string]: any;
 }
@@ -5442,7 +9349,7 @@ export interface ConnectedCluster {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ConnectedClusterListResult {
-    value?: ConnectedCluster[] | undefined;
+    value: ConnectedCluster[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5451,7 +9358,7 @@ export interface ConnectedClusterListResult {
 /** A Kubernetes cluster that machines join, known by its API server and a credential that may create bootstrap tokens and read nodes. */
 export interface ConnectedClusterProperties {
     /** Address of the API server, such as `https://10.0.0.10:6443`. */
-    apiServer: string | undefined;
+    apiServer: string;
     /** PEM of the cluster's CA; the system's CAs when absent. */
     caCertificate?: string | undefined;
     credentials: ClusterCredentials;
@@ -5485,7 +9392,7 @@ export interface ConnectedClusterUpdateProperties {
 
 export interface CordonParameters {
     /** Also evict the pods that run there. */
-    evacuate: boolean;
+    evacuate?: boolean;
 
     [key: string]: any;
 }
@@ -5493,6 +9400,144 @@ export interface CordonParameters {
 export enum CordonStatus {
     Uncordoned = "Uncordoned",
     Cordoned = "Cordoned",
+}
+
+/** The id of a resource that a deployment wrote. */
+export interface DeployedResource {
+    id: string;
+
+    [key: string]: any;
+}
+
+/** A deployment of a template (Microsoft.Resources/deployments). What is stored in clear is what Azure shows of it; the template and every value go into one sealed document, since any of them may hold a secret. */
+export interface Deployment {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.Resources/deployments */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: DeploymentProperties;
+
+    [key: string]: any;
+}
+
+/** A resource of a deployment, and those that it waits for. */
+export interface DeploymentDependency {
+    dependsOn?: DeploymentDependency[] | undefined;
+    id: string;
+    resourceType: string;
+    resourceName: string;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface DeploymentListResult {
+    value: Deployment[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Incremental leaves alone what the template does not name; Complete deletes it. */
+export enum DeploymentMode {
+    Incremental = "Incremental",
+    Complete = "Complete",
+}
+
+/** What a deployment did to one resource (Azure's DeploymentOperation). */
+export interface DeploymentOperation {
+    id: string;
+    operationId: string;
+    properties: DeploymentOperationProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface DeploymentOperationListResult {
+    value: DeploymentOperation[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** How far it is. */
+export interface DeploymentOperationProperties {
+    /** Create, Delete, or EvaluateDeploymentOutput. */
+    provisioningOperation: string;
+    readonly provisioningState?: string;
+    timestamp: string;
+    duration: string;
+    statusCode: string;
+    statusMessage?: any;
+    targetResource?: DeploymentTarget;
+
+    [key: string]: any;
+}
+
+/** A deployment of a template (Microsoft.Resources/deployments). What is stored in clear is what Azure shows of it; the template and every value go into one sealed document, since any of them may hold a secret. */
+export interface DeploymentProperties {
+    mode?: DeploymentMode;
+    /** As given or by default; a secure one without its value. */
+    parameters?: { [key: string]: DeploymentValue; };
+    /** The same for templates that differ in white space and comments only. */
+    templateHash: string;
+    correlationId: string;
+    /** When it was asked for. */
+    timestamp: string;
+    /** The namespaces and types that the template uses. */
+    providers?: DeploymentProvider[];
+    /** Which of its resources wait for which. */
+    dependencies?: DeploymentDependency[];
+    /** Template, values and surroundings, as the worker needs them. */
+    content?: string | undefined;
+    /** How long it took, as ISO 8601 writes it. */
+    readonly duration?: string;
+    /** What its outputs were, by name; a secure one without its value. */
+    readonly outputs?: { [key: string]: DeploymentValue; } | undefined;
+    readonly outputResources?: DeployedResource[] | undefined;
+    readonly error?: ErrorDetail;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** A namespace that a deployment uses, with its types. */
+export interface DeploymentProvider {
+    namespace: string;
+    resourceTypes: DeploymentResourceType[];
+
+    [key: string]: any;
+}
+
+/** A type that a deployment uses, and where. */
+export interface DeploymentResourceType {
+    resourceType: string;
+    locations: string[];
+
+    [key: string]: any;
+}
+
+/** The resource of a deployment operation. */
+export interface DeploymentTarget {
+    id: string;
+    resourceType: string;
+    resourceName: string;
+
+    [key: string]: any;
+}
+
+/** A value with the name of its type: String, SecureString, Int, Bool, Object, SecureObject or Array. A secure one has no value to show. */
+export interface DeploymentValue {
+    type: string;
+    value?: any;
+
+    [key: string]: any;
 }
 
 /** Azure Operator Nexus' words, with the two steps before Preparing spelled out. */
@@ -5505,6 +9550,12 @@ export enum DetailedStatus {
     Provisioned = "Provisioned",
     Deprovisioning = "Deprovisioning",
     Error = "Error",
+}
+
+export interface DirectoryReference {
+    "@odata.id": string;
+
+    [key: string]: any;
 }
 
 /** One drive. A wipe or a write names it by serial number or WWN, never by name. */
@@ -5527,7 +9578,7 @@ export interface DiskInventory {
 export interface DiskLayout {
     rootDisk?: RootDiskHint;
     /** Serial numbers of disks that are never wiped or written. */
-    preserve?: string[] | undefined;
+    preserve?: string[];
 
     [key: string]: any;
 }
@@ -5541,9 +9592,15 @@ export interface DiskLayoutUpdate {
     [key: string]: any;
 }
 
+/** Whether an assignment has any effect besides reporting. */
+export enum EnforcementMode {
+    Default = "Default",
+    DoNotEnforce = "DoNotEnforce",
+}
+
 /** Evidence that belongs to an error, such as what a machine said last. */
 export interface ErrorAdditionalInfo {
-    type?: string | undefined;
+    type: string;
     info: any;
 
     [key: string]: any;
@@ -5551,8 +9608,8 @@ export interface ErrorAdditionalInfo {
 
 /** ARM's error: a code to branch on, a message to read, the JSON path at fault, and every fault when there are several. */
 export interface ErrorDetail {
-    code?: string | undefined;
-    message?: string | undefined;
+    code: string;
+    message: string;
     target?: string | undefined;
     details?: ErrorDetail[] | undefined;
     additionalInfo?: ErrorAdditionalInfo[] | undefined;
@@ -5561,49 +9618,67 @@ export interface ErrorDetail {
 }
 
 export interface ErrorResponse {
-    error?: ErrorDetail;
+    error: ErrorDetail;
 
     [key: string]: any;
 }
 
 export interface EventAuthorization {
-    action?: string | undefined;
-    scope?: string | undefined;
+    action: string;
+    scope: string;
 
     [key: string]: any;
 }
 
 /** An event (Microsoft.Insights EventData). */
 export interface EventData {
-    id: string | undefined;
-    eventDataId: string | undefined;
+    id: string;
+    eventDataId: string;
     eventTimestamp: string;
     submissionTimestamp: string;
     authorization: EventAuthorization;
     /** Object id of the principal. */
-    caller: string | undefined;
-    correlationId: string | undefined;
-    operationId: string | undefined;
+    caller: string;
+    correlationId: string;
+    operationId: string;
     operationName: LocalizableString;
     eventName: LocalizableString;
     category: LocalizableString;
-    level: string | undefined;
+    level: string;
     resourceGroupName?: string | undefined;
-    resourceId: string | undefined;
+    resourceId: string;
     resourceProviderName: LocalizableString;
     resourceType: LocalizableString;
     status: LocalizableString;
     subStatus: LocalizableString;
-    subscriptionId: string | undefined;
-    tenantId: string | undefined;
+    subscriptionId: string;
+    tenantId: string;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface EventDataListResult {
-    value?: EventData[] | undefined;
+    value: EventData[];
     nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** The answer of `exportTemplate`. */
+export interface ExportedTemplate {
+    template: any;
+
+    [key: string]: any;
+}
+
+export interface FederatedIdentityCredential {
+    id?: string | undefined;
+    name?: string | undefined;
+    issuer?: string | undefined;
+    subject?: string | undefined;
+    audiences?: string[] | undefined;
+    description?: string | undefined;
 
     [key: string]: any;
 }
@@ -5612,7 +9687,7 @@ export interface EventDataListResult {
 export interface FirmwareMinimum {
     /** A word of ControlPlane.Contracts.BareMetal.HardwareInventory.BmcModel or of the firmware's own text, such as "iLO 6"; null is any. */
     bmc?: string | undefined;
-    version: string | undefined;
+    version: string;
 
     [key: string]: any;
 }
@@ -5623,6 +9698,160 @@ export interface GpuInventory {
     manufacturer?: string | undefined;
     model?: string | undefined;
     memoryGiB?: number | undefined;
+
+    [key: string]: any;
+}
+
+/** An application; its secrets are shown by their first characters only. */
+export interface GraphApplication {
+    id: string;
+    appId: string;
+    displayName: string;
+    createdDateTime: string;
+    isFallbackPublicClient: boolean;
+    web: RedirectUris;
+    spa: RedirectUris;
+    publicClient: RedirectUris;
+    passwordCredentials: PasswordCredential[];
+    keyCredentials: KeyCredential[];
+    readonly signInAudience?: string;
+
+    [key: string]: any;
+}
+
+export interface GraphGroup {
+    "@odata.type"?: string;
+    id: string;
+    displayName: string;
+    createdDateTime: string;
+    description?: string | undefined;
+    readonly securityEnabled?: boolean;
+    readonly mailEnabled?: boolean;
+    readonly groupTypes?: string[];
+
+    [key: string]: any;
+}
+
+/** What Microsoft Graph calls a directoryObject: a user, a group or a service principal. */
+export interface GraphObject {
+    "@odata.type"?: string;
+    id?: string;
+    displayName?: string;
+    createdDateTime?: string;
+
+    [key: string]: any;
+}
+
+/** Which page, and how it is written. */
+export interface GraphOptions {
+    $top?: number | undefined;
+    $skip?: number | undefined;
+    $skipToken?: string | undefined;
+    resultFormat?: ResultFormat;
+    allowPartialScopes?: boolean | undefined;
+    authorizationScopeFilter?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfFederatedIdentityCredential {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: FederatedIdentityCredential[];
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfGraphApplication {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: GraphApplication[];
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfGraphGroup {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: GraphGroup[];
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfGraphObject {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: GraphObject[];
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfGraphServicePrincipal {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: GraphServicePrincipal[];
+
+    [key: string]: any;
+}
+
+/** A page of a list (OData 4.0). */
+export interface GraphPageOfGraphUser {
+    "@odata.context": string;
+    "@odata.nextLink"?: string | undefined;
+    value: GraphUser[];
+
+    [key: string]: any;
+}
+
+/** A query over all resources that the caller may read. */
+export interface GraphRequest {
+    /** Only these; all that the caller sees when absent. */
+    subscriptions?: string[] | undefined;
+    managementGroups?: string[] | undefined;
+    /** In the Kusto query language, such as `resources | where type =~ 'ControlPlane.BareMetal/racks' | summarize count() by location`. */
+    query: string;
+    options?: GraphOptions;
+    facets?: any[] | undefined;
+
+    [key: string]: any;
+}
+
+export interface GraphServicePrincipal {
+    "@odata.type"?: string;
+    id: string;
+    displayName: string;
+    createdDateTime: string;
+    appId: string;
+    accountEnabled: boolean;
+    readonly servicePrincipalType?: string;
+    readonly servicePrincipalNames?: string[];
+
+    [key: string]: any;
+}
+
+export interface GraphUser {
+    "@odata.type"?: string;
+    id: string;
+    displayName: string;
+    createdDateTime: string;
+    userPrincipalName: string;
+    accountEnabled: boolean;
+
+    [key: string]: any;
+}
+
+export interface GroupBody {
+    displayName?: string | undefined;
+    description?: string | undefined;
+    mailNickname?: string | undefined;
+    mailEnabled?: boolean | undefined;
+    securityEnabled?: boolean | undefined;
+    groupTypes?: string[] | undefined;
 
     [key: string]: any;
 }
@@ -5642,50 +9871,50 @@ export interface HardwareInventory {
     /** The MAC address of the BMC itself: together with ControlPlane.Contracts.BareMetal.HardwareInventory.SerialNumber it is the machine's identity. */
     bmcMacAddress?: string | undefined;
     memoryGiB?: number | undefined;
-    processors?: ProcessorInventory[] | undefined;
-    gpus?: GpuInventory[] | undefined;
-    disks?: DiskInventory[] | undefined;
-    nics?: NicInventory[] | undefined;
+    processors?: ProcessorInventory[];
+    gpus?: GpuInventory[];
+    disks?: DiskInventory[];
+    nics?: NicInventory[];
     /** What the BMC offers, best first. An offer is not yet a proof. */
-    bootMethods?: BootMethod[] | undefined;
+    bootMethods?: BootMethod[];
 
     [key: string]: any;
 }
 
 /** One model of the hardware list. */
 export interface HardwareModel {
-    name: string | undefined;
+    name: string;
     /** Shown to people; matched by ControlPlane.Contracts.BareMetal.HardwareModel.ManufacturerPattern. */
-    manufacturer: string | undefined;
+    manufacturer: string;
     /** Regular expression over the whole manufacturer that the BMC reports, any case. */
-    manufacturerPattern: string | undefined;
+    manufacturerPattern: string;
     /** Regular expression over the whole model that the BMC reports, any case. */
-    modelPattern: string | undefined;
+    modelPattern: string;
     /** The oldest BMC firmware, by BMC generation: each generation counts anew. */
-    minimumBmcFirmware?: FirmwareMinimum[] | undefined;
+    minimumBmcFirmware?: FirmwareMinimum[];
     minimumBiosVersion?: string | undefined;
     /** The boot methods that passed, best first. */
-    bootMethods: BootMethod[] | undefined;
+    bootMethods: BootMethod[];
     /** The quirk profiles under which it was run. */
-    vendorProfiles: string[] | undefined;
+    vendorProfiles: string[];
     certificationState: CertificationState;
-    evidence: CertificationEvidence[] | undefined;
+    evidence: CertificationEvidence[];
 
     [key: string]: any;
 }
 
 export interface HardwareModelShown {
-    readonly id?: string | undefined;
-    readonly name?: string | undefined;
-    readonly type?: string | undefined;
-    properties?: HardwareModel;
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: HardwareModel;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface HardwareModelShownListResult {
-    value?: HardwareModelShown[] | undefined;
+    value: HardwareModelShown[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5694,9 +9923,23 @@ export interface HardwareModelShownListResult {
 /** What the hardware list says about the inspected model. */
 export interface HardwareValidation {
     /** Pass, Fail, or Allowed (not certified, but the machine allows that). */
-    status: string | undefined;
+    status: string;
     model?: string | undefined;
-    violations?: string[] | undefined;
+    violations?: string[];
+
+    [key: string]: any;
+}
+
+/** A certificate; `key` is the DER in base64 and only read. */
+export interface KeyCredential {
+    keyId?: string | undefined;
+    displayName?: string | undefined;
+    type?: string | undefined;
+    usage?: string | undefined;
+    customKeyIdentifier?: string | undefined;
+    startDateTime?: string | undefined;
+    endDateTime?: string | undefined;
+    key?: string | undefined;
 
     [key: string]: any;
 }
@@ -5709,45 +9952,45 @@ export interface LimitValue {
 }
 
 export interface LocalizableString {
-    value?: string | undefined;
-    readonly localizedValue?: string | undefined;
+    value: string;
+    readonly localizedValue?: string;
 
     [key: string]: any;
 }
 
 export interface LocalizedName {
-    value?: string | undefined;
-    localizedValue?: string | undefined;
+    value: string;
+    localizedValue: string;
 
     [key: string]: any;
 }
 
 export interface LocationMetadata {
-    physicalLocation?: string | undefined;
-    readonly regionType?: string | undefined;
-    readonly regionCategory?: string | undefined;
-    readonly geographyGroup?: string | undefined;
-    readonly longitude?: string | undefined;
-    readonly latitude?: string | undefined;
-    readonly pairedRegion?: string[] | undefined;
+    physicalLocation: string;
+    readonly regionType?: string;
+    readonly regionCategory?: string;
+    readonly geographyGroup?: string;
+    readonly longitude?: string;
+    readonly latitude?: string;
+    readonly pairedRegion?: string[];
 
     [key: string]: any;
 }
 
 /** A location that resources can be in. */
 export interface LocationShown {
-    id?: string | undefined;
-    name?: string | undefined;
-    displayName?: string | undefined;
-    regionalDisplayName?: string | undefined;
-    metadata?: LocationMetadata;
+    id: string;
+    name: string;
+    displayName: string;
+    regionalDisplayName: string;
+    metadata: LocationMetadata;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface LocationShownListResult {
-    value?: LocationShown[] | undefined;
+    value: LocationShown[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5761,7 +10004,7 @@ export enum LockLevel {
 
 /** An application that manages a lock. */
 export interface LockOwner {
-    applicationId?: string | undefined;
+    applicationId: string;
 
     [key: string]: any;
 }
@@ -5784,7 +10027,7 @@ export interface ManagementLock {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ManagementLockListResult {
-    value?: ManagementLock[] | undefined;
+    value: ManagementLock[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5796,7 +10039,7 @@ export interface ManagementLockProperties {
     /** Why it is there; at most 512 characters. */
     notes?: string | undefined;
     /** Applications that manage the lock, for people to read. */
-    owners?: LockOwner[] | undefined;
+    owners?: LockOwner[];
     readonly provisioningState?: ProvisioningState;
 
     [key: string]: any;
@@ -5832,28 +10075,36 @@ export interface NicInventory {
     [key: string]: any;
 }
 
+/** What a refused caller is told. */
+export interface NonComplianceMessage {
+    message: string;
+    policyDefinitionReferenceId?: string | undefined;
+
+    [key: string]: any;
+}
+
 /** An action (ARM RPC, operations API). */
 export interface Operation {
-    name?: string | undefined;
+    name: string;
     isDataAction: boolean;
-    display?: OperationDisplay;
-    origin?: string | undefined;
+    display: OperationDisplay;
+    origin: string;
 
     [key: string]: any;
 }
 
 export interface OperationDisplay {
-    provider?: string | undefined;
-    resource?: string | undefined;
-    operation?: string | undefined;
-    description?: string | undefined;
+    provider: string;
+    resource: string;
+    operation: string;
+    description: string;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface OperationListResult {
-    value?: Operation[] | undefined;
+    value: Operation[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5861,16 +10112,16 @@ export interface OperationListResult {
 
 /** The body behind an `Azure-AsyncOperation` URL (ARM RPC, asynchronous operations). */
 export interface OperationStatus {
-    id: string | undefined;
-    name: string | undefined;
-    status: string | undefined;
+    id: string;
+    name: string;
+    status: string;
     resourceId?: string | undefined;
     startTime: string;
     endTime?: string | undefined;
     /** 0 to 100, never falling. */
     percentComplete: number;
     /** Every step so far, in order. */
-    steps?: StepState[] | undefined;
+    steps?: StepState[];
     /** Only when Succeeded. */
     properties?: any;
     error?: ErrorDetail;
@@ -5900,7 +10151,7 @@ export interface OsImage {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface OsImageListResult {
-    value?: OsImage[] | undefined;
+    value: OsImage[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -5909,17 +10160,19 @@ export interface OsImageListResult {
 /** A hardened operating-system image: where it is, how its bytes are checked, and which vulnerabilities it is known to carry. */
 export interface OsImageProperties {
     /** The distribution's own version, such as 24.04.3. */
-    version: string | undefined;
+    version: string;
     /** Where machines read it, by https, with ranges. */
-    url: string | undefined;
+    url: string;
     /** Of the file as downloaded, 64 hexadecimal digits. */
-    sha256: string | undefined;
+    sha256: string;
     sizeBytes: number;
+    /** The smallest root disk that holds the image once it is written: an image is downloaded compressed. Since 2026-11-01. */
+    minimumDiskGiB?: number;
     /** PEM of the CA of the image server; the machine's own trust store when absent. */
     caCertificate?: string | undefined;
     /** ECDSA P-256 signature over the 32 bytes of sha256 (IEEE P1363, base64), checked against the trusted image keys and handed to the machine. */
     signature?: string | undefined;
-    knownCves?: string[] | undefined;
+    knownCves?: string[];
     /** Verified, or Unsigned. */
     readonly signatureStatus?: string | undefined;
     readonly provisioningState?: ProvisioningState;
@@ -5945,6 +10198,8 @@ export interface OsImageUpdateProperties {
     /** Of the file as downloaded, 64 hexadecimal digits. */
     sha256?: string | undefined;
     sizeBytes?: number | undefined;
+    /** The smallest root disk that holds the image once it is written: an image is downloaded compressed. Since 2026-11-01. */
+    minimumDiskGiB?: number | undefined;
     /** PEM of the CA of the image server; the machine's own trust store when absent. */
     caCertificate?: string | undefined;
     /** ECDSA P-256 signature over the 32 bytes of sha256 (IEEE P1363, base64), checked against the trusted image keys and handed to the machine. */
@@ -5954,9 +10209,197 @@ export interface OsImageUpdateProperties {
     [key: string]: any;
 }
 
+/** A secret; the text only in the answer that made it. */
+export interface PasswordCredential {
+    keyId?: string | undefined;
+    displayName?: string | undefined;
+    hint?: string | undefined;
+    startDateTime?: string | undefined;
+    endDateTime?: string | undefined;
+    secretText?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface PasswordProfile {
+    password: string;
+    forceChangePasswordNextSignIn?: boolean | undefined;
+
+    [key: string]: any;
+}
+
+/** Puts a definition into force for a subscription, a resource group or a resource, and everything below it. */
+export interface PolicyAssignment {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.Authorization/policyAssignments */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: PolicyAssignmentProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface PolicyAssignmentListResult {
+    value: PolicyAssignment[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Puts a definition into force for a subscription, a resource group or a resource, and everything below it. */
+export interface PolicyAssignmentProperties {
+    displayName?: string | undefined;
+    description?: string | undefined;
+    /** The id of a definition: of the same subscription, or a built-in one, `/providers/Microsoft.Authorization/policyDefinitions/{guid}`. */
+    policyDefinitionId: string;
+    /** What clients send back from a read: the id that the URL names. */
+    scope?: string | undefined;
+    /** Ids below the scope to which the assignment does not apply. */
+    notScopes?: string[];
+    enforcementMode?: EnforcementMode;
+    parameters?: { [key: string]: PolicyParameterValue; };
+    /** What a refused caller is told; the first one counts. */
+    nonComplianceMessages?: NonComplianceMessage[];
+    metadata?: any;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface PolicyAssignmentUpdate {
+    properties?: PolicyAssignmentUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** Puts a definition into force for a subscription, a resource group or a resource, and everything below it. */
+export interface PolicyAssignmentUpdateProperties {
+    displayName?: string | undefined;
+    description?: string | undefined;
+    /** The id of a definition: of the same subscription, or a built-in one, `/providers/Microsoft.Authorization/policyDefinitions/{guid}`. */
+    policyDefinitionId?: string | undefined;
+    /** What clients send back from a read: the id that the URL names. */
+    scope?: string | undefined;
+    /** Ids below the scope to which the assignment does not apply. */
+    notScopes?: string[] | undefined;
+    enforcementMode?: EnforcementMode;
+    parameters?: { [key: string]: PolicyParameterValue; } | undefined;
+    /** What a refused caller is told; the first one counts. */
+    nonComplianceMessages?: NonComplianceMessage[] | undefined;
+    metadata?: any;
+
+    [key: string]: any;
+}
+
+/** A rule that resources should keep, and what happens to those that do not (Azure Policy). */
+export interface PolicyDefinition {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.Authorization/policyDefinitions */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: PolicyDefinitionProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface PolicyDefinitionListResult {
+    value: PolicyDefinition[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A rule that resources should keep, and what happens to those that do not (Azure Policy). */
+export interface PolicyDefinitionProperties {
+    displayName?: string | undefined;
+    description?: string | undefined;
+    policyType?: PolicyType;
+    /** `All` judges every type; `Indexed` only those with tags and location. */
+    mode?: string;
+    metadata?: any;
+    version?: string | undefined;
+    parameters?: { [key: string]: PolicyParameter; };
+    /** `{"if": condition, "then": {"effect": …, "details": …}}`. */
+    policyRule: any;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface PolicyDefinitionUpdate {
+    properties?: PolicyDefinitionUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** A rule that resources should keep, and what happens to those that do not (Azure Policy). */
+export interface PolicyDefinitionUpdateProperties {
+    displayName?: string | undefined;
+    description?: string | undefined;
+    policyType?: PolicyType;
+    /** `All` judges every type; `Indexed` only those with tags and location. */
+    mode?: string | undefined;
+    metadata?: any;
+    version?: string | undefined;
+    parameters?: { [key: string]: PolicyParameter; } | undefined;
+    /** `{"if": condition, "then": {"effect": …, "details": …}}`. */
+    policyRule?: any;
+
+    [key: string]: any;
+}
+
+/** A parameter of a definition. */
+export interface PolicyParameter {
+    type: PolicyParameterType;
+    defaultValue?: any;
+    allowedValues?: any[] | undefined;
+    /** For people: displayName, description and whatever else. */
+    metadata?: any;
+
+    [key: string]: any;
+}
+
+/** The types of parameters. */
+export enum PolicyParameterType {
+    String = "String",
+    Array = "Array",
+    Object = "Object",
+    Boolean = "Boolean",
+    Integer = "Integer",
+    Float = "Float",
+    DateTime = "DateTime",
+}
+
+/** The value of a parameter. */
+export interface PolicyParameterValue {
+    value: any;
+
+    [key: string]: any;
+}
+
+/** Where a definition comes from. */
+export enum PolicyType {
+    Custom = "Custom",
+    BuiltIn = "BuiltIn",
+}
+
 export interface PowerOffParameters {
     /** Cut the power at once. */
-    skipShutdown: boolean;
+    skipShutdown?: boolean;
 
     [key: string]: any;
 }
@@ -5974,27 +10417,27 @@ export interface ProcessorInventory {
 
 /** A namespace (Microsoft.Resources providers, 2021-04-01). */
 export interface Provider {
-    id?: string | undefined;
-    namespace?: string | undefined;
-    registrationPolicy?: string | undefined;
-    registrationState?: string | undefined;
-    resourceTypes?: ProviderType[] | undefined;
+    id: string;
+    namespace: string;
+    registrationPolicy: string;
+    registrationState: string;
+    resourceTypes: ProviderType[];
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ProviderListResult {
-    value?: Provider[] | undefined;
+    value: Provider[];
     nextLink?: string | undefined;
 
     [key: string]: any;
 }
 
 export interface ProviderOperation {
-    name?: string | undefined;
-    displayName?: string | undefined;
-    description?: string | undefined;
+    name: string;
+    displayName: string;
+    description: string;
     isDataAction: boolean;
 
     [key: string]: any;
@@ -6002,19 +10445,19 @@ export interface ProviderOperation {
 
 /** What `az provider operation show` reads (2018-01-01-preview). */
 export interface ProviderOperationsMetadata {
-    id?: string | undefined;
-    name?: string | undefined;
-    type?: string | undefined;
-    displayName?: string | undefined;
-    resourceTypes?: ResourceTypeOperations[] | undefined;
-    operations?: ProviderOperation[] | undefined;
+    id: string;
+    name: string;
+    type: string;
+    displayName: string;
+    resourceTypes: ResourceTypeOperations[];
+    operations: ProviderOperation[];
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ProviderOperationsMetadataListResult {
-    value?: ProviderOperationsMetadata[] | undefined;
+    value: ProviderOperationsMetadata[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6022,10 +10465,10 @@ export interface ProviderOperationsMetadataListResult {
 
 /** A type of a namespace; clients without an opinion take the first api-version. */
 export interface ProviderType {
-    resourceType?: string | undefined;
-    locations?: string[] | undefined;
-    apiVersions?: string[] | undefined;
-    capabilities?: string | undefined;
+    resourceType: string;
+    locations: string[];
+    apiVersions: string[];
+    capabilities: string;
 
     [key: string]: any;
 }
@@ -6036,7 +10479,7 @@ export interface ProvisioningAttempt {
     number: number;
     bootMethod: BootMethod;
     phase?: string | undefined;
-    percentComplete: number;
+    percentComplete?: number;
     message?: string | undefined;
 
     [key: string]: any;
@@ -6095,7 +10538,7 @@ export interface Rack {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface RackListResult {
-    value?: Rack[] | undefined;
+    value: Rack[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6104,11 +10547,11 @@ export interface RackListResult {
 /** One slot, as far as its machine has come. */
 export interface RackMachine {
     slot: number;
-    name: string | undefined;
-    id: string | undefined;
+    name: string;
+    id: string;
     detailedStatus?: DetailedStatus;
     step?: string | undefined;
-    percentComplete: number;
+    percentComplete?: number;
     error?: ErrorDetail;
 
     [key: string]: any;
@@ -6118,8 +10561,8 @@ export interface RackMachine {
 export interface RackProperties {
     slots: SlotRange;
     /** The BMC's address per slot, a ControlPlane.Contracts.BareMetal.SlotPattern: `https://10.4.1.{slot+100}`. */
-    bmcEndpoint: string | undefined;
-    machineNamePattern?: string | undefined;
+    bmcEndpoint: string;
+    machineNamePattern?: string;
     machine: BareMetalMachineTemplate;
     readonly summary?: RackSummary;
     readonly machines?: RackMachine[] | undefined;
@@ -6158,21 +10601,33 @@ export interface RackUpdateProperties {
     [key: string]: any;
 }
 
+export interface RedirectUris {
+    redirectUris?: string[] | undefined;
+
+    [key: string]: any;
+}
+
 export interface ReimageParameters {
-    safeguardMode: SafeguardMode;
+    safeguardMode?: SafeguardMode;
     /** Another image than the machine's. */
     osImageId?: string | undefined;
 
     [key: string]: any;
 }
 
+export interface RemovePasswordBody {
+    keyId: string;
+
+    [key: string]: any;
+}
+
 export interface ReplaceParameters {
-    safeguardMode: SafeguardMode;
+    safeguardMode?: SafeguardMode;
     bmcEndpoint?: string | undefined;
     bmcCredentials?: BmcCredentials;
     bmcTls?: BmcTls;
     bootMacAddress?: string | undefined;
-    storagePolicy: StoragePolicy;
+    storagePolicy?: StoragePolicy;
 
     [key: string]: any;
 }
@@ -6199,7 +10654,7 @@ export interface ResourceGroup {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ResourceGroupListResult {
-    value?: ResourceGroup[] | undefined;
+    value: ResourceGroup[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6229,32 +10684,38 @@ export interface ResourceGroupUpdateProperties {
 
 /** A resource as a client reads it; `properties` are those of the type followed by its status and `provisioningState`. */
 export interface ResourceRead {
-    readonly id: string | undefined;
-    readonly name: string | undefined;
-    readonly type: string | undefined;
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
     location?: string | undefined;
-    tags?: { [key: string]: string; } | undefined;
+    tags?: { [key: string]: string; };
     etag?: string | undefined;
     systemData?: SystemData;
-    properties: any;
+    properties?: any;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface ResourceReadListResult {
-    value?: ResourceRead[] | undefined;
+    value: ResourceRead[];
     nextLink?: string | undefined;
 
     [key: string]: any;
 }
 
 export interface ResourceTypeOperations {
-    name?: string | undefined;
-    displayName?: string | undefined;
-    operations?: ProviderOperation[] | undefined;
+    name: string;
+    displayName: string;
+    operations: ProviderOperation[];
 
     [key: string]: any;
+}
+
+/** An array of objects, or columns and rows. */
+export enum ResultFormat {
+    ObjectArray = "ObjectArray",
+    Table = "Table",
 }
 
 /** That a principal has a role at a scope and everything below it (Microsoft.Authorization/roleAssignments). */
@@ -6275,7 +10736,7 @@ export interface RoleAssignment {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface RoleAssignmentListResult {
-    value?: RoleAssignment[] | undefined;
+    value: RoleAssignment[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6284,9 +10745,9 @@ export interface RoleAssignmentListResult {
 /** That a principal has a role at a scope and everything below it (Microsoft.Authorization/roleAssignments). */
 export interface RoleAssignmentProperties {
     /** Id of the role: of a built-in one at any scope, or of a custom one as it was created. */
-    roleDefinitionId: string | undefined;
+    roleDefinitionId: string;
     /** Object id of a user, group or service principal. */
-    principalId: string | undefined;
+    principalId: string;
     /** User, Group, ServicePrincipal, ForeignGroup or Device; for people to read. */
     principalType?: string | undefined;
     description?: string | undefined;
@@ -6334,7 +10795,7 @@ export interface RoleDefinition {
 
 /** A page of a list (ARM RPC, pagination). */
 export interface RoleDefinitionListResult {
-    value?: RoleDefinition[] | undefined;
+    value: RoleDefinition[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6343,13 +10804,13 @@ export interface RoleDefinitionListResult {
 /** A role: which actions it allows, and at which scopes it may be assigned (Microsoft.Authorization/roleDefinitions). */
 export interface RoleDefinitionProperties {
     /** What people call it; 1 to 512 characters. */
-    roleName: string | undefined;
+    roleName: string;
     description?: string | undefined;
     /** ControlPlane.Contracts.Authorization.RoleDefinition.CustomRole; ControlPlane.Contracts.Authorization.RoleDefinition.BuiltInRole for those that every tenant has. */
-    type?: string | undefined;
-    permissions: RolePermissions[] | undefined;
+    type?: string;
+    permissions: RolePermissions[];
     /** Subscriptions, resource groups or resources; `/` is everywhere. A caller must be allowed to write roles at each. */
-    assignableScopes: string[] | undefined;
+    assignableScopes: string[];
     readonly provisioningState?: ProvisioningState;
 
     [key: string]: any;
@@ -6378,17 +10839,17 @@ export interface RoleDefinitionUpdateProperties {
 
 /** What a role allows: actions less notActions on resources, dataActions less notDataActions on what is in them; `*` stands for any text. */
 export interface RolePermissions {
-    actions?: string[] | undefined;
-    notActions?: string[] | undefined;
-    dataActions?: string[] | undefined;
-    notDataActions?: string[] | undefined;
+    actions?: string[];
+    notActions?: string[];
+    dataActions?: string[];
+    notDataActions?: string[];
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface RolePermissionsListResult {
-    value?: RolePermissions[] | undefined;
+    value: RolePermissions[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6419,6 +10880,14 @@ export enum SafeguardMode {
     None = "None",
 }
 
+export interface ServicePrincipalBody {
+    appId?: string | undefined;
+    displayName?: string | undefined;
+    accountEnabled?: boolean | undefined;
+
+    [key: string]: any;
+}
+
 /** Inclusive. */
 export interface SlotRange {
     first: number;
@@ -6437,8 +10906,8 @@ export interface SlotRangeUpdate {
 
 /** One step of an operation as shown to people (the shape of Azure Operator Nexus' `stepStates[]`). */
 export interface StepState {
-    stepName: string | undefined;
-    status: string | undefined;
+    stepName: string;
+    status: string;
     startTime: string;
     endTime?: string | undefined;
     message?: string | undefined;
@@ -6456,9 +10925,16 @@ export interface Subscription {
     [key: string]: any;
 }
 
+export interface SubscriptionLifecycleSubscriptionProperties {
+    tenantId?: string | undefined;
+    displayName?: string | undefined;
+
+    [key: string]: any;
+}
+
 /** A page of a list (ARM RPC, pagination). */
 export interface SubscriptionListResult {
-    value?: Subscription[] | undefined;
+    value: Subscription[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6469,44 +10945,37 @@ export interface SubscriptionNotification {
     state: SubscriptionState;
     /** When it was registered; taken note of and sent back. */
     registrationDate?: string | undefined;
-    properties?: SubscriptionProperties;
+    properties?: SubscriptionLifecycleSubscriptionProperties;
 
     [key: string]: any;
 }
 
 export interface SubscriptionPolicies {
-    locationPlacementId?: string | undefined;
-    quotaId?: string | undefined;
-    spendingLimit?: string | undefined;
-
-    [key: string]: any;
-}
-
-export interface SubscriptionProperties {
-    tenantId?: string | undefined;
-    displayName?: string | undefined;
+    locationPlacementId: string;
+    quotaId: string;
+    spendingLimit: string;
 
     [key: string]: any;
 }
 
 /** A subscription as `GET /subscriptions` shows it (Microsoft.Resources 2022-12-01). */
 export interface SubscriptionShown {
-    id?: string | undefined;
-    subscriptionId?: string | undefined;
-    tenantId?: string | undefined;
-    displayName?: string | undefined;
-    state?: string | undefined;
-    tags?: { [key: string]: string; } | undefined;
+    id: string;
+    subscriptionId: string;
+    tenantId: string;
+    displayName: string;
+    state: string;
+    tags: { [key: string]: string; };
     subscriptionPolicies?: SubscriptionPolicies;
-    readonly authorizationSource?: string | undefined;
-    readonly managedByTenants?: string[] | undefined;
+    readonly authorizationSource?: string;
+    readonly managedByTenants?: string[];
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface SubscriptionShownListResult {
-    value?: SubscriptionShown[] | undefined;
+    value: SubscriptionShown[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6522,7 +10991,7 @@ export enum SubscriptionState {
 }
 
 export interface TagCount {
-    type?: string | undefined;
+    type: string;
     value: number;
 
     [key: string]: any;
@@ -6530,17 +10999,17 @@ export interface TagCount {
 
 /** A tag in use (Microsoft.Resources tagNames). */
 export interface TagName {
-    id?: string | undefined;
-    tagName?: string | undefined;
-    count?: TagCount;
-    values?: TagValue[] | undefined;
+    id: string;
+    tagName: string;
+    count: TagCount;
+    values: TagValue[];
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface TagNameListResult {
-    value?: TagName[] | undefined;
+    value: TagName[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6553,15 +11022,15 @@ export enum TagOperation {
 }
 
 export interface TagSet {
-    tags?: { [key: string]: string; } | undefined;
+    tags?: { [key: string]: string; };
 
     [key: string]: any;
 }
 
 export interface TagValue {
-    id?: string | undefined;
-    tagValue?: string | undefined;
-    count?: TagCount;
+    id: string;
+    tagValue: string;
+    count: TagCount;
 
     [key: string]: any;
 }
@@ -6574,10 +11043,10 @@ export interface TagsPatch {
 }
 
 export interface TagsShown {
-    readonly id?: string | undefined;
-    readonly name?: string | undefined;
-    readonly type?: string | undefined;
-    properties?: TagSet;
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: TagSet;
 
     [key: string]: any;
 }
@@ -6591,18 +11060,26 @@ export interface TagsWanted {
     [key: string]: any;
 }
 
+/** The answer of `calculateTemplateHash`. */
+export interface TemplateHashResult {
+    minifiedTemplate: string;
+    templateHash: string;
+
+    [key: string]: any;
+}
+
 export interface TenantShown {
-    id?: string | undefined;
-    tenantId?: string | undefined;
-    displayName?: string | undefined;
-    tenantCategory?: string | undefined;
+    id: string;
+    tenantId: string;
+    displayName: string;
+    tenantCategory: string;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface TenantShownListResult {
-    value?: TenantShown[] | undefined;
+    value: TenantShown[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6617,28 +11094,28 @@ export enum TlsMode {
 
 /** What is used of a quota. */
 export interface Usage {
-    name?: LocalizedName;
+    name: LocalizedName;
     currentValue: number;
     limit: number;
-    unit?: string | undefined;
+    unit: string;
 
     [key: string]: any;
 }
 
 /** What a resource consumed in one window. */
 export interface UsageDetail {
-    readonly id?: string | undefined;
-    readonly name?: string | undefined;
-    readonly type?: string | undefined;
-    kind?: string | undefined;
-    properties?: UsageDetailProperties;
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    kind: string;
+    properties: UsageDetailProperties;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface UsageDetailListResult {
-    value?: UsageDetail[] | undefined;
+    value: UsageDetail[];
     nextLink?: string | undefined;
 
     [key: string]: any;
@@ -6646,20 +11123,89 @@ export interface UsageDetailListResult {
 
 export interface UsageDetailProperties {
     date: string;
-    resourceId?: string | undefined;
-    meterName?: string | undefined;
+    resourceId: string;
+    meterName: string;
     product?: string | undefined;
     resourceLocation?: string | undefined;
     quantity: number;
-    unitOfMeasure?: string | undefined;
+    unitOfMeasure: string;
 
     [key: string]: any;
 }
 
 /** A page of a list (ARM RPC, pagination). */
 export interface UsageListResult {
-    value?: Usage[] | undefined;
+    value: Usage[];
     nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface UserBody {
+    displayName?: string | undefined;
+    userPrincipalName?: string | undefined;
+    mailNickname?: string | undefined;
+    accountEnabled?: boolean | undefined;
+    passwordProfile?: PasswordProfile;
+
+    [key: string]: any;
+}
+
+/** One resource; UnsupportedReason says why it would be refused. */
+export interface WhatIfChange {
+    resourceId: string;
+    changeType: WhatIfChangeType;
+    unsupportedReason?: string | undefined;
+    before?: any;
+    after?: any;
+    delta?: WhatIfPropertyChange[] | undefined;
+
+    [key: string]: any;
+}
+
+/** What would happen to a resource (Azure's WhatIfChange). */
+export enum WhatIfChangeType {
+    Create = "Create",
+    Delete = "Delete",
+    Ignore = "Ignore",
+    Deploy = "Deploy",
+    NoChange = "NoChange",
+    Modify = "Modify",
+    Unsupported = "Unsupported",
+}
+
+/** Every resource that the deployment would touch or leave alone. */
+export interface WhatIfProperties {
+    changes: WhatIfChange[];
+
+    [key: string]: any;
+}
+
+/** One property; the children of an array have its indexes as paths. */
+export interface WhatIfPropertyChange {
+    path: string;
+    propertyChangeType: WhatIfPropertyChangeType;
+    before?: any;
+    after?: any;
+    children?: WhatIfPropertyChange[] | undefined;
+
+    [key: string]: any;
+}
+
+/** What would happen to a property. */
+export enum WhatIfPropertyChangeType {
+    Create = "Create",
+    Delete = "Delete",
+    Modify = "Modify",
+    Array = "Array",
+    NoEffect = "NoEffect",
+}
+
+/** The answer of `whatIf`. */
+export interface WhatIfResult {
+    status: string;
+    properties?: WhatIfProperties;
+    error?: ErrorDetail;
 
     [key: string]: any;
 }
@@ -6673,20 +11219,20 @@ export enum WipePolicy {
 }
 
 export interface WipedDisk {
-    serial: string | undefined;
+    serial: string;
     /** The method really used. */
-    method: string | undefined;
+    method: string;
 
     [key: string]: any;
 }
 
 /** Who made and who last changed a resource (ARM common type `systemData`). */
 export interface SystemData {
-    createdBy?: string | undefined;
-    createdByType?: string | undefined;
+    createdBy: string;
+    createdByType: string;
     createdAt: string;
-    lastModifiedBy?: string | undefined;
-    lastModifiedByType?: string | undefined;
+    lastModifiedBy: string;
+    lastModifiedByType: string;
     lastModifiedAt: string;
 
     [key: string]: any;
