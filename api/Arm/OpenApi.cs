@@ -53,8 +53,8 @@ internal static class OpenApi
 /// <summary>Makes the documents. The routes are read when one is asked for, because endpoints are mapped after services are made.</summary>
 internal sealed class ApiDocuments(EndpointDataSource endpoints, ISchemaGenerator generator)
 {
-    /// <summary>Every namespace that a route belongs to, in order.</summary>
-    public IReadOnlyList<string> Namespaces => [.. Routes.Where(route => route.IsArm).Select(route => route.Provider).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
+    /// <summary>Every namespace, in order; one without routes of its own has those that are served for all.</summary>
+    public IReadOnlyList<string> Namespaces => [.. Routes.Where(route => route.IsArm).Select(route => route.Provider).Concat(ProviderEndpoints.Namespaces).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
 
     private IReadOnlyList<DocumentedRoute> Routes => DocumentedRoute.All(endpoints);
 

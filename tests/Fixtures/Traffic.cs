@@ -20,12 +20,24 @@ internal static partial class Traffic
     /// <summary>Where the pairs of this process are.</summary>
     public static string File { get; } = Path.Combine(Product.Root, ".local", "results", "traffic", $"{Environment.ProcessId}.jsonl");
 
+    private static readonly AsyncLocal<string?> Apart = new();
+
+    /// <summary>From here on what this test sends is kept in a file of its own, all of it.</summary>
+    public static string KeepApart(string name)
+    {
+        var file = Path.Combine(Path.GetDirectoryName(File)!, $"{Environment.ProcessId}-{name}.jsonl");
+        Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+        System.IO.File.Delete(file);
+        Apart.Value = file;
+        return file;
+    }
+
     public static void Record(HttpMethod method, Uri address, string? body, ArmAnswer answer)
     {
         // Not ARM: tokens, discovery, the door of machines. Not understood as JSON: sent to be refused.
         if (!IsArm().IsMatch(address.AbsolutePath) || answer.Status is 304 or >= 500 || !address.Query.Contains("api-version=", StringComparison.Ordinal))
             return;
-        if (Kept.AddOrUpdate($"{method} {Kind(address.AbsolutePath)} {answer.Status}", 1, (_, count) => count + 1) > OfEachKind)
+        if (Apart.Value is null && Kept.AddOrUpdate($"{method} {Kind(address.AbsolutePath)} {answer.Status}", 1, (_, count) => count + 1) > OfEachKind)
             return;
         var pair = new JsonObject
         {
@@ -46,7 +58,7 @@ internal static partial class Traffic
         lock (Gate)
         {
             Directory.CreateDirectory(Path.GetDirectoryName(File)!);
-            System.IO.File.AppendAllText(File, pair.ToJsonString() + "\n");
+            System.IO.File.AppendAllText(Apart.Value ?? File, pair.ToJsonString() + "\n");
         }
     }
 
