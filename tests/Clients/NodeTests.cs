@@ -30,7 +30,7 @@ public sealed class NodeTests(ClientWorld world)
         Assert.Equal(("\"Succeeded\"", "true", "false", """{"env":"prod"}"""), (Text(seen, "group"), Text(seen, "exists"), Text(seen, "missing"), Text(seen, "updated")));
         Assert.Contains("npm-resources", Text(seen, "groups"), StringComparison.Ordinal);
         Assert.Equal(("\"Succeeded\"", """{"tier":"gold"}""", """["m1"]"""), (Text(seen, "machine"), Text(seen, "patched"), Text(seen, "listed")));
-        Assert.Equal(("""{"rack":"r1"}""", """{"rack":"r1","row":"7"}""", "{}"), (Text(seen, "tags"), Text(seen, "merged"), Text(seen, "untagged")));
+        Assert.Equal(("""{"rack":"r1"}""", """{"row":"7","rack":"r1"}""", "{}"), (Text(seen, "tags"), Text(seen, "merged"), Text(seen, "untagged")));
         Assert.Equal(("\"ResourceNotFound\"", "\"ResourceGroupNotFound\""), (Text(seen, "deleted"), Text(seen, "groupDeleted")));
         Assert.Equal("\"Registered\"", Text(seen, "registered"));
         Assert.Contains("ControlPlane.BareMetal", Text(seen, "providers"), StringComparison.Ordinal);
@@ -43,7 +43,7 @@ public sealed class NodeTests(ClientWorld world)
     [Fact]
     public async Task Roles_are_defined_and_assigned() =>
         Assert.Equal(
-            $$"""{"reader":"Reader","scope":"{{ArmHttp.SubscriptionPath}}","mine":true,"twice":"RoleAssignmentExists","found":true,"deleted":"RoleAssignmentNotFound","custom":"Machine rebooter"}""",
+            $$"""{"reader":"Reader","scope":"{{ArmHttp.SubscriptionPath}}","mine":true,"twice":"RoleAssignmentExists","found":true,"deleted":"ResourceNotFound","custom":"Machine rebooter"}""",
             (await RunAsync("authorization.mjs")).GetRawText());
 
     [Fact]
@@ -63,7 +63,7 @@ public sealed class NodeTests(ClientWorld world)
         Assert.Equal($"\"{ArmHttp.SubscriptionPath}/resourceGroups/npm-deployments/providers/ControlPlane.BareMetal/bareMetalMachines/m1\"", Text(seen, "output"));
         Assert.Equal(("true", """["site"]"""), (Text(seen, "exists"), Text(seen, "listed")));
         Assert.DoesNotContain("Failed", Text(seen, "operations"), StringComparison.Ordinal);
-        Assert.Equal(("\"DeploymentCannotBeCancelled\"", "\"DeploymentNotFound\""), (Text(seen, "cancel"), Text(seen, "deleted")));
+        Assert.Equal(("\"DeploymentCannotBeCancelled\"", "\"ResourceNotFound\""), (Text(seen, "cancel"), Text(seen, "deleted")));
     }
 
     private async Task<JsonElement> RunAsync(string script, params string[] arguments)
