@@ -51,7 +51,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
     public static WantedResource Patch(RegisteredType type, string? version, JsonElement body, ResourceRow current)
     {
         var faults = new List<ErrorBody>();
-        foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal)))
+        foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal) && !IsEnvelopeEcho(member, current)))
             faults.Add(new("InvalidRequestContent", $"'{member.Name}' cannot be patched; only {string.Join(" and ", Patchable)} can.", member.Name));
         var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : current.Tags;
         var properties = current.Properties;
@@ -64,7 +64,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         }
 
         using var merged = JsonDocument.Parse(properties);
-        var bound = type.Bind(current.ResourceId, merged.RootElement, current, (name, _) => RefusePatch(type, name, faults), faults);
+        var bound = type.Bind(current.ResourceId, merged.RootElement, current, (name, value) => IsEcho(type, current, name, value, faults), faults);
         return bound is null || faults.Count > 0 ? throw ArmErrors.Invalid(faults) : new(current.Location, tags, bound);
     }
 
@@ -134,6 +134,16 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         return JsonSerializer.Serialize(tags, Json.Options);
     }
 
+    /// <summary>Clients that change what they read and PATCH all of it (.NET's <c>GenericResource.UpdateAsync</c>) repeat what cannot be patched.</summary>
+    private static bool IsEnvelopeEcho(JsonProperty member, ResourceRow current) => member.Name switch
+    {
+        "id" => SameText(member.Value, current.Id),
+        "name" => SameText(member.Value, current.Name),
+        "type" => SameText(member.Value, current.Type),
+        "location" => member.Value.ValueKind is JsonValueKind.String && Locations.Normalise(member.Value.GetString()!) == current.Location,
+        _ => false,
+    };
+
     /// <summary>A property that only the control plane writes may be sent back unchanged, as clients that GET and then PUT do.</summary>
     private static bool IsEcho(RegisteredType type, ResourceRow? current, string name, JsonElement value, List<ErrorBody> faults)
     {
@@ -149,14 +159,6 @@ internal sealed partial class ResourceEnvelope(Locations locations)
         using var status = JsonDocument.Parse(current?.Status ?? "{}");
         if (!status.RootElement.TryGetProperty(name, out var stored) || !JsonElement.DeepEquals(stored, value))
             faults.Add(ReadOnly(name));
-        return true;
-    }
-
-    private static bool RefusePatch(RegisteredType type, string name, List<ErrorBody> faults)
-    {
-        if (name != "provisioningState" && !IsStatus(type, name))
-            return false;
-        faults.Add(ReadOnly(name));
         return true;
     }
 

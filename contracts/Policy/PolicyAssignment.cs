@@ -5,7 +5,7 @@ using ControlPlane.Contracts.Arm;
 namespace ControlPlane.Contracts.Policy;
 
 /// <summary>Puts a definition into force for a subscription, a resource group or a resource, and everything below it.</summary>
-public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
+public sealed record PolicyAssignment : IResource<PolicyAssignment, PolicyAssignmentStatus>
 {
     public static ResourceType Type { get; } = new("Microsoft.Authorization", "policyAssignments");
     public static IReadOnlyList<string> ApiVersions => PolicyApi.Versions;
@@ -18,9 +18,6 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
 
     /// <summary>The id of a definition: of the same subscription, or a built-in one, <c>/providers/Microsoft.Authorization/policyDefinitions/{guid}</c>.</summary>
     public required string PolicyDefinitionId { get; init; }
-
-    /// <summary>What clients send back from a read: the id that the URL names.</summary>
-    public string? Scope { get; init; }
 
     /// <summary>Ids below the scope to which the assignment does not apply.</summary>
     public IReadOnlyList<string> NotScopes { get; init; } = [];
@@ -49,6 +46,14 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, NoStatus>
     }
 
     public static IEnumerable<Reference> References(PolicyAssignment wanted) => [new("policyDefinitionId", wanted.PolicyDefinitionId, PolicyDefinition.Type)];
+
+    public static PolicyAssignmentStatus OnStored(ResourceId id, PolicyAssignment wanted, PolicyAssignmentStatus status) => new() { Scope = id.Scope?.Text };
+}
+
+/// <summary>Where an assignment holds; az lists by it.</summary>
+public sealed record PolicyAssignmentStatus
+{
+    public string? Scope { get; init; }
 }
 
 /// <summary>Whether an assignment has any effect besides reporting.</summary>
