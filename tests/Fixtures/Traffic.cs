@@ -71,9 +71,10 @@ internal static partial class Traffic
             return null;
         try
         {
-            return Mask(JsonNode.Parse(json));
+            // Written out here, where text that no JSON may hold is found out.
+            return JsonNode.Parse(Mask(JsonNode.Parse(json))?.ToJsonString() ?? "null");
         }
-        catch (JsonException)
+        catch (Exception hostile) when (hostile is JsonException or InvalidOperationException or ArgumentException)
         {
             return null;
         }
