@@ -25830,12 +25830,6 @@ namespace ControlPlane.Sdk
         public string PolicyDefinitionId { get; set; } = default!;
 
         /// <summary>
-        /// What clients send back from a read: the id that the URL names.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("scope")]
-        public string? Scope { get; set; } = default!;
-
-        /// <summary>
         /// Ids below the scope to which the assignment does not apply.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("notScopes")]
@@ -25856,6 +25850,9 @@ namespace ControlPlane.Sdk
 
         [System.Text.Json.Serialization.JsonPropertyName("metadata")]
         public object? Metadata { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("scope")]
+        public string? Scope { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("provisioningState")]
         [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ProvisioningState>))]
@@ -25911,12 +25908,6 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("policyDefinitionId")]
         public string? PolicyDefinitionId { get; set; } = default!;
-
-        /// <summary>
-        /// What clients send back from a read: the id that the URL names.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("scope")]
-        public string? Scope { get; set; } = default!;
 
         /// <summary>
         /// Ids below the scope to which the assignment does not apply.

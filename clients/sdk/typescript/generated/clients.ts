@@ -10258,8 +10258,6 @@ export interface PolicyAssignmentProperties {
     description?: string | undefined;
     /** The id of a definition: of the same subscription, or a built-in one, `/providers/Microsoft.Authorization/policyDefinitions/{guid}`. */
     policyDefinitionId: string;
-    /** What clients send back from a read: the id that the URL names. */
-    scope?: string | undefined;
     /** Ids below the scope to which the assignment does not apply. */
     notScopes?: string[];
     enforcementMode?: EnforcementMode;
@@ -10267,6 +10265,7 @@ export interface PolicyAssignmentProperties {
     /** What a refused caller is told; the first one counts. */
     nonComplianceMessages?: NonComplianceMessage[];
     metadata?: any;
+    readonly scope?: string | undefined;
     readonly provisioningState?: ProvisioningState;
 
     [key: string]: any;
@@ -10285,8 +10284,6 @@ export interface PolicyAssignmentUpdateProperties {
     description?: string | undefined;
     /** The id of a definition: of the same subscription, or a built-in one, `/providers/Microsoft.Authorization/policyDefinitions/{guid}`. */
     policyDefinitionId?: string | undefined;
-    /** What clients send back from a read: the id that the URL names. */
-    scope?: string | undefined;
     /** Ids below the scope to which the assignment does not apply. */
     notScopes?: string[] | undefined;
     enforcementMode?: EnforcementMode;
