@@ -10,7 +10,7 @@ internal sealed record KqlTable(string Name, Func<RegisteredType, bool> Shows)
 
     public static IReadOnlyList<KqlTable> All { get; } =
     [
-        new("resources", type => type.Type != ResourceType.Subscription && type.Type != ResourceType.ResourceGroup && !type.IsExtension && type.Type.Provider != "Microsoft.Authorization"),
+        new("resources", type => type.IsTracked && type.Type != ResourceType.ResourceGroup),
         new("resourcecontainers", type => type.Type == ResourceType.Subscription || type.Type == ResourceType.ResourceGroup),
         new("authorizationresources", type => type.Type.Provider == "Microsoft.Authorization" && Roles.Contains(type.Type.Name, StringComparer.Ordinal)),
         new("policyresources", type => type.Type.Provider == "Microsoft.Authorization" && Policies.Contains(type.Type.Name, StringComparer.Ordinal)),
