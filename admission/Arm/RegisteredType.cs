@@ -16,6 +16,7 @@ internal abstract class RegisteredType
     public abstract bool IsTracked { get; }
     public abstract bool CompletesOnWrite { get; }
     public abstract bool HasOwnDoor { get; }
+    public abstract bool AlwaysAnswersCreated { get; }
     public abstract Type PropertiesType { get; }
     public abstract Type StatusType { get; }
 
@@ -102,6 +103,7 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
     public override bool IsTracked => T.IsTracked;
     public override bool CompletesOnWrite => T.CompletesOnWrite;
     public override bool HasOwnDoor => T.HasOwnDoor;
+    public override bool AlwaysAnswersCreated => T.AlwaysAnswersCreated;
     public override Type PropertiesType => typeof(T);
     public override Type StatusType => typeof(TStatus);
     public override (Type Resource, Type Patch) Shapes => (typeof(ResourceOf<T, TStatus>), typeof(PatchOf<T>));

@@ -120,6 +120,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
     public async Task<Written> ActAsync(WriteRequest request, ResourceAction action, JsonElement? body, CancellationToken cancel)
     {
         var type = request.Type;
+        Demand(request, $"{action.Name}/action");
         if (request.ClientRequestId is { } retried && await lookup.RetriedAsync(request.Id, action.Name, retried, cancel) is { } same)
             return new(Row: null, same);
         var around = await DecideAsync(request, $"{action.Name}/action", cancel);

@@ -17,7 +17,7 @@ internal static class Shape
         return faults;
     }
 
-    public static ErrorBody Fault(string target, string message) => new("InvalidProperty", $"'{target}' {message}.", target);
+    public static ErrorBody Fault(string target, string message) => new("InvalidProperty", $"'{target}' {message}{(message.EndsWith('?') ? "" : ".")}", target);
 
     private sealed class Walk(List<ErrorBody> faults, Dictionary<string, string>? secrets, string root, Func<string, JsonElement, bool>? isReadOnlyEcho)
     {

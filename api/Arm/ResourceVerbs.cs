@@ -105,7 +105,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
             OperationUrls.Watch(http, written.Row!.ResourceId, operation.Location, operation.Id, withLocation: false);
         }
 
-        await http.Response.WriteResourceAsync(written.Created ? StatusCodes.Status201Created : StatusCodes.Status200OK, written.Row!, http.RequestAborted);
+        await http.Response.WriteResourceAsync(written.Created || type.AlwaysAnswersCreated ? StatusCodes.Status201Created : StatusCodes.Status200OK, written.Row!, http.RequestAborted);
     }
 
     private async Task PatchAsync(HttpContext http, RegisteredType type)

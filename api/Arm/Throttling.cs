@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using ControlPlane.Admission.Authorization;
 using ControlPlane.Api.Identity;
 using Microsoft.Extensions.Options;
 
@@ -29,7 +30,7 @@ internal sealed record ThrottlingOptions
 /// Azure Resource Manager's request limits: a token bucket per principal, subscription and kind of request, told by <c>x-ms-ratelimit-remaining-*</c>; 429 and
 /// <c>Retry-After</c> when it is empty. Polling an operation costs nothing. Besides, each subscription has a share of this replica only.
 /// </summary>
-internal sealed class Throttling(RequestDelegate next, IOptions<ThrottlingOptions> options)
+internal sealed class Throttling(RequestDelegate next, Authorizer authorizer, IOptions<ThrottlingOptions> options)
 {
     private const string Subscriptions = "/subscriptions/";
     private static readonly string[] Kinds = ["reads", "writes", "deletes"];
@@ -50,7 +51,10 @@ internal sealed class Throttling(RequestDelegate next, IOptions<ThrottlingOption
 
         var path = http.Request.Path.Value ?? "/";
         var scope = SubscriptionOf(path);
-        if (!IsPoll(path))
+        // A subscription that the caller does not see has no budget of its own: else whoever made up names would never run out.
+        if (scope.Length > 0 && !(await authorizer.GrantsOfAsync(principal.ObjectId, principal.Groups, http.RequestAborted)).Sees(Subscriptions + scope))
+            scope = "";
+        if (!IsPoll(http.Request, path))
             Spend(http, principal, scope);
         using var share = await shares.AcquireAsync(scope, 1, http.RequestAborted);
         if (!share.IsAcquired)
@@ -73,7 +77,10 @@ internal sealed class Throttling(RequestDelegate next, IOptions<ThrottlingOption
     private static PartitionedRateLimiter<(string Principal, string Scope)> Limiter(Budget budget) => PartitionedRateLimiter.Create<(string Principal, string Scope), (string Principal, string Scope)>(
         who => RateLimitPartition.GetTokenBucketLimiter(who, _ => new() { TokenLimit = budget.Burst, TokensPerPeriod = budget.PerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0, AutoReplenishment = true }));
 
-    private static bool IsPoll(string path) => path.Contains("/operationStatuses/", StringComparison.OrdinalIgnoreCase) || path.Contains("/operationResults/", StringComparison.OrdinalIgnoreCase);
+    /// <summary>Nothing else is free, whatever it is called: a resource group may bear the same name.</summary>
+    private static bool IsPoll(HttpRequest request, string path) => HttpMethods.IsGet(request.Method) && path.Split('/') is [_, _, _, var providers, _, var locations, _, var kind, _]
+        && providers.Equals("providers", StringComparison.OrdinalIgnoreCase) && locations.Equals("locations", StringComparison.OrdinalIgnoreCase)
+        && (kind.Equals("operationStatuses", StringComparison.OrdinalIgnoreCase) || kind.Equals("operationResults", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>In lower case; empty at the tenant.</summary>
     private static string SubscriptionOf(string path)

@@ -63,6 +63,9 @@ public interface IResource<TSelf, TStatus>
     /// <summary>True when PUT and PATCH are complete once stored and need no worker.</summary>
     static virtual bool CompletesOnWrite => false;
 
+    /// <summary>True when a PUT answers 201 even where it replaces, as Azure's own type does and its clients demand.</summary>
+    static virtual bool AlwaysAnswersCreated => false;
+
     /// <summary>True when a PUT is more than its properties: the type has a door of its own for it, and no PATCH.</summary>
     static virtual bool HasOwnDoor => false;
 }

@@ -14,6 +14,7 @@ public sealed record RoleDefinition : IResource<RoleDefinition, NoStatus>
     public static ResourceScopes Scopes => ResourceScopes.Tenant | ResourceScopes.Subscription | ResourceScopes.ResourceGroup | ResourceScopes.Resource;
     public static bool IsTracked => false;
     public static bool CompletesOnWrite => true;
+    public static bool AlwaysAnswersCreated => true;
     public static IReadOnlyDictionary<string, RoleDefinition> BuiltIns => BuiltInRoles.ByName;
 
     /// <summary>What people call it; 1 to 512 characters.</summary>

@@ -12,6 +12,7 @@ public sealed record PolicyAssignment : IResource<PolicyAssignment, PolicyAssign
     public static ResourceScopes Scopes => ResourceScopes.Subscription | ResourceScopes.ResourceGroup | ResourceScopes.Resource;
     public static bool IsTracked => false;
     public static bool CompletesOnWrite => true;
+    public static bool AlwaysAnswersCreated => true;
 
     public string? DisplayName { get; init; }
     public string? Description { get; init; }

@@ -12,6 +12,7 @@ public sealed record PolicyDefinition : IResource<PolicyDefinition, NoStatus>
     public static ResourceScopes Scopes => ResourceScopes.Tenant | ResourceScopes.Subscription;
     public static bool IsTracked => false;
     public static bool CompletesOnWrite => true;
+    public static bool AlwaysAnswersCreated => true;
     public static IReadOnlyDictionary<string, PolicyDefinition> BuiltIns => BuiltInPolicies.ByName;
 
     public string? DisplayName { get; init; }

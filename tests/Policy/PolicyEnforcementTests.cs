@@ -62,7 +62,7 @@ public sealed class PolicyEnforcementTests(PolicyFixture fixture)
         Assert.Contains("Reasons: 'Ask the platform team.'", (await fixture.ImageAsync(group, "spared-1")).Is(403, "RequestDisallowedByPolicy").Text, StringComparison.Ordinal);
         (await fixture.ImageAsync(spared, "spared-1")).Is(201);
         more["enforcementMode"] = "DoNotEnforce";
-        (await fixture.PutAssignmentAsync(assignment, definition, more)).Is(200);
+        (await fixture.PutAssignmentAsync(assignment, definition, more)).Is(201);
         (await fixture.ImageAsync(group, "spared-1")).Is(201);
         (await Arm.DeleteAsync($"{assignment}?{PolicyFixture.Version}")).Is(200);
     }
@@ -74,7 +74,7 @@ public sealed class PolicyEnforcementTests(PolicyFixture fixture)
         var definition = await fixture.DefineAsync(DenyNamed, DenyNamedParameters);
         await fixture.AssignAsync(group, definition, Parameters(("pattern", "x-*"), ("effect", "disabled")));
         (await fixture.ImageAsync(group, "x-1")).Is(201);
-        (await fixture.PutDefinitionAsync(definition, DenyNamed.Replace("\"[parameters('effect')]\"", "\"deny\"", StringComparison.Ordinal), DenyNamedParameters)).Is(200);
+        (await fixture.PutDefinitionAsync(definition, DenyNamed.Replace("\"[parameters('effect')]\"", "\"deny\"", StringComparison.Ordinal), DenyNamedParameters)).Is(201);
         (await fixture.ImageAsync(group, "x-2")).Is(403, "RequestDisallowedByPolicy");
     }
 
