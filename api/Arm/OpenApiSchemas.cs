@@ -110,6 +110,12 @@ internal sealed class OpenApiSchemas
             resource.Properties["location"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Where it is; cannot change." }.Showing("westeurope").With("x-ms-mutability", new JsonArray("read", "create"));
             resource.Properties["tags"] = Tags();
         }
+        else if (type.HasOwnDoor)
+        {
+            // A deployment has them where it is not in a group, which has its own.
+            resource.Properties["location"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Where it is kept, at the scope of a subscription." }.Showing("westeurope").With("x-ms-mutability", new JsonArray("read", "create"));
+            resource.Properties["tags"] = Tags();
+        }
 
         return resource.With("x-ms-azure-resource", JsonValue.Create(true));
     }

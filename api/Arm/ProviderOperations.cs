@@ -7,7 +7,7 @@ internal static class ProviderOperations
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        foreach (var provider in ProviderEndpoints.Namespaces.Append("ControlPlane.Identity").Distinct(StringComparer.OrdinalIgnoreCase))
+        foreach (var provider in ProviderEndpoints.Namespaces)
             app.MapArm(HttpMethod.Get, $"/providers/{provider}/operations", new("Operations_List", Action: null, "The actions of the namespace.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<Operation>))] }, http => ListAsync(http, provider));
         app.MapArm(HttpMethod.Get, Provider, new("ProviderOperationsMetadata_List", Action: null, "The actions of every namespace.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<ProviderOperationsMetadata>))] }, AllAsync);
         app.MapArm(HttpMethod.Get, Provider + "/{provider}", new("ProviderOperationsMetadata_Get", Action: null, "The actions of a namespace, by resource type.") { Answers = [new(200, "They.", typeof(ProviderOperationsMetadata))] }, OneAsync);

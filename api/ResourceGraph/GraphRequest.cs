@@ -36,4 +36,8 @@ internal sealed record GraphOptions
 }
 
 /// <summary>An array of objects, or columns and rows.</summary>
-internal enum ResultFormat { ObjectArray, Table }
+internal enum ResultFormat
+{
+    [JsonStringEnumMemberName("objectArray")] ObjectArray,
+    [JsonStringEnumMemberName("table")] Table,
+}

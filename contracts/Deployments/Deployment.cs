@@ -80,5 +80,9 @@ public sealed record DeploymentStatus
     public IReadOnlyDictionary<string, DeploymentValue>? Outputs { get; init; }
 
     public IReadOnlyList<DeployedResource>? OutputResources { get; init; }
+
+    /// <summary>What would be deployed: only in the answer to validate.</summary>
+    public IReadOnlyList<DeployedResource>? ValidatedResources { get; init; }
+
     public ErrorBody? Error { get; init; }
 }

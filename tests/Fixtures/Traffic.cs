@@ -34,20 +34,23 @@ internal static partial class Traffic
 
     public static void Record(HttpMethod method, Uri address, string? body, ArmAnswer answer)
     {
-        // Not ARM: tokens, discovery, the door of machines. Not understood as JSON: sent to be refused.
-        if (!IsArm().IsMatch(address.AbsolutePath) || answer.Status is 304 or >= 500 || !address.Query.Contains("api-version=", StringComparison.Ordinal))
+        // Not ARM: tokens, discovery, the door of machines. Not understood as JSON: sent to be refused. Without an id: refused by the HTTP server, before it was a request at all.
+        if (!IsArm().IsMatch(address.AbsolutePath) || answer.Header("x-ms-request-id") is null || answer.Status is 304 or >= 500 || !address.Query.Contains("api-version=", StringComparison.Ordinal))
             return;
         if (Apart.Value is null && Kept.AddOrUpdate($"{method} {Kind(address.AbsolutePath)} {answer.Status}", 1, (_, count) => count + 1) > OfEachKind)
             return;
+        var request = new JsonObject
+        {
+            ["method"] = method.Method,
+            // Empty segments vanish at the door; the contract knows the path without them.
+            ["url"] = $"/{string.Join('/', address.AbsolutePath.Split('/', StringSplitOptions.RemoveEmptyEntries))}{address.Query}",
+            ["headers"] = body is null ? new JsonObject() : new JsonObject { ["Content-Type"] = "application/json" },
+        };
+        if (body is not null)
+            request["body"] = Masked(body);
         var pair = new JsonObject
         {
-            ["liveRequest"] = new JsonObject
-            {
-                ["method"] = method.Method,
-                ["url"] = address.PathAndQuery,
-                ["headers"] = body is null ? new JsonObject() : new JsonObject { ["Content-Type"] = "application/json" },
-                ["body"] = Masked(body),
-            },
+            ["liveRequest"] = request,
             ["liveResponse"] = new JsonObject
             {
                 ["statusCode"] = $"{answer.Status}",

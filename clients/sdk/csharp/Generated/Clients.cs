@@ -23182,6 +23182,18 @@ namespace ControlPlane.Sdk
         [System.ComponentModel.DataAnnotations.Required]
         public DeploymentProperties Properties { get; set; } = new DeploymentProperties();
 
+        /// <summary>
+        /// Where it is kept, at the scope of a subscription.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("location")]
+        public string? Location { get; set; } = default!;
+
+        /// <summary>
+        /// At most 50.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("tags")]
+        public System.Collections.Generic.IDictionary<string, string>? Tags { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -23435,6 +23447,12 @@ namespace ControlPlane.Sdk
 
         [System.Text.Json.Serialization.JsonPropertyName("outputResources")]
         public System.Collections.Generic.IReadOnlyList<DeployedResource>? OutputResources { get; set; } = default!;
+
+        /// <summary>
+        /// What would be deployed: only in the answer to validate.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("validatedResources")]
+        public System.Collections.Generic.IReadOnlyList<DeployedResource>? ValidatedResources { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("error")]
         public ErrorDetail? Error { get; set; } = default!;
@@ -27238,10 +27256,10 @@ namespace ControlPlane.Sdk
     public enum ResultFormat
     {
 
-        [System.Runtime.Serialization.EnumMember(Value = @"ObjectArray")]
+        [System.Runtime.Serialization.EnumMember(Value = @"objectArray")]
         ObjectArray = 0,
 
-        [System.Runtime.Serialization.EnumMember(Value = @"Table")]
+        [System.Runtime.Serialization.EnumMember(Value = @"table")]
         Table = 1,
 
     }

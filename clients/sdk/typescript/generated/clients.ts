@@ -9421,6 +9421,10 @@ export interface Deployment {
     readonly etag?: string;
     systemData?: SystemData;
     properties: DeploymentProperties;
+    /** Where it is kept, at the scope of a subscription. */
+    location?: string;
+    /** At most 50. */
+    tags?: { [key: string]: string; };
 
     [key: string]: any;
 }
@@ -9501,6 +9505,8 @@ export interface DeploymentProperties {
     /** What its outputs were, by name; a secure one without its value. */
     readonly outputs?: { [key: string]: DeploymentValue; } | undefined;
     readonly outputResources?: DeployedResource[] | undefined;
+    /** What would be deployed: only in the answer to validate. */
+    readonly validatedResources?: DeployedResource[] | undefined;
     readonly error?: ErrorDetail;
     readonly provisioningState?: ProvisioningState;
 
@@ -10711,8 +10717,8 @@ export interface ResourceTypeOperations {
 
 /** An array of objects, or columns and rows. */
 export enum ResultFormat {
-    ObjectArray = "ObjectArray",
-    Table = "Table",
+    ObjectArray = "objectArray",
+    Table = "table",
 }
 
 /** That a principal has a role at a scope and everything below it (Microsoft.Authorization/roleAssignments). */
