@@ -26,7 +26,8 @@ const exceptions = [
     'subscriptions, groups, namespaces and tenants are above all resource types'],
   [['PutResponseCodes', 'PutGetPatchResponseSchema', 'XmsResourceInPutResponse'], /^paths\.\/subscriptions\/\{subscriptionId\}(\.put)?$/, 'the lifecycle of subscriptions is as the ARM RPC has it'],
   [['PutResponseCodes', 'PutRequestResponseSchemeArm', 'DeleteResponseCodes', 'ConsistentPatchProperties', 'PatchBodyParametersSchema'], /tags\/default|TagsPatch/, "tags of a scope are written as Azure's clients write them"],
-  [['PathContainsResourceType', 'NoDuplicatePathsForScopeParameter', 'PutRequestResponseSchemeArm'], /\/deployments\//, 'deployments are where Azure has them; a template is sent and a deployment is shown'],
+  [['PathContainsResourceType', 'NoDuplicatePathsForScopeParameter', 'PutRequestResponseSchemeArm', 'PathForTrackedResourceTypes', 'TrackedExtensionResourcesAreNotAllowed'], /\/deployments\//,
+    'deployments are where Azure has them, with the location it keeps them in; a template is sent and a deployment is shown'],
   [['ParametersInPost', 'PathForResourceAction', 'PostResponseCodes'], /policyStates\/latest/, "policy states are asked for as Azure's clients ask"],
   [['XMSSecretInResponse'], /skipToken/, 'the mark of a page is no secret'],
 ];
