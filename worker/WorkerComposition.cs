@@ -1,6 +1,7 @@
 using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.BareMetal;
 using ControlPlane.Worker.Clusters;
+using ControlPlane.Worker.Fleets;
 using ControlPlane.Worker.Metering;
 using ControlPlane.Worker.Policy;
 
@@ -13,6 +14,7 @@ internal static class WorkerComposition
     {
         builder.Services.AddOperations(builder.Configuration);
         builder.Services.AddClusters();
+        builder.Services.AddFleets();
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
         builder.Services.AddHostedService<PolicyEvaluation>();

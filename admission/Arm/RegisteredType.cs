@@ -86,6 +86,7 @@ internal sealed record BoundProperties
 
     public required IReadOnlyDictionary<string, string> Secrets { get; init; }
     public required string? UniqueKey { get; init; }
+    public required IReadOnlyList<string> Claims { get; init; }
     public required QuotaDemand? Quota { get; init; }
     public required IReadOnlyList<Reference> References { get; init; }
     public required IReadOnlyList<RequiredAction> AlsoRequires { get; init; }
@@ -151,6 +152,7 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
             Status = after == "{}" || after == before ? null : after,
             Secrets = secrets,
             UniqueKey = T.UniqueKey(id, wanted),
+            Claims = [.. T.Claims(id, wanted)],
             Quota = T.Quota(wanted),
             References = [.. T.References(wanted)],
             AlsoRequires = [.. T.AlsoRequires(id, wanted)],

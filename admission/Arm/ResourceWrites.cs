@@ -192,6 +192,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
             Extends = type.IsExtension,
             State = state,
             UniqueKey = wanted.Properties.UniqueKey,
+            Claims = wanted.Properties.Claims is { Count: > 0 } claims ? claims : null,
             Secrets = wanted.Properties.Secrets,
             // A machine that a rack made stands in the rack's own reservation.
             Quota = current?.ManagedBy is null ? wanted.Properties.Quota : null,

@@ -2,6 +2,7 @@ using ControlPlane.Admission;
 using ControlPlane.Api.Authorization;
 using ControlPlane.Api.BareMetal;
 using ControlPlane.Api.Deployments;
+using ControlPlane.Api.Fleets;
 using ControlPlane.Api.Identity;
 using ControlPlane.Api.Metering;
 using ControlPlane.Api.Policy;
@@ -64,6 +65,7 @@ internal static class FrontDoor
         ActivityLogEndpoints.Map(app);
         DeploymentEndpoints.Map(app);
         HardwareEndpoints.Map(app);
+        PlacementEndpoints.Map(app);
         UsageEndpoints.Map(app);
         return app;
     }

@@ -49,6 +49,9 @@ public interface IResource<TSelf, TStatus>
     /// <summary>A fact that at most one resource may claim, such as the address of a BMC.</summary>
     static virtual string? UniqueKey(ResourceId id, TSelf wanted) => null;
 
+    /// <summary>Facts like <see cref="UniqueKey"/>, any number of them, such as the Kubernetes objects that a placement owns.</summary>
+    static virtual IEnumerable<string> Claims(ResourceId id, TSelf wanted) => [];
+
     /// <summary>The answer (409) when another resource has claimed the fact already.</summary>
     static virtual ErrorBody Taken(string other) => new("ResourceAlreadyClaimed", $"What the properties claim belongs to '{other}'; one of the two must be deleted first.");
 

@@ -60,7 +60,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     public async Task<AcceptOutcome> AcceptAsync(AcceptedWrite write, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
-        if (write is { ExpectedVersion: null, Quota: null, References.Count: 0 })
+        if (write is { ExpectedVersion: null, Quota: null, References.Count: 0, Claims: null })
             return await CreateAsync(connection, write, cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var outcome = await AcceptAsync(connection, write, cancel);
@@ -83,6 +83,8 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
             var outcome = await StoreAsync(connection, write, cancel);
             if (isDelete && outcome is AcceptOutcome.Accepted && await ReferrerAsync(connection, write, cancel) is { } referrer)
                 return new AcceptOutcome.Referenced(referrer);
+            if (write.Claims is { } claims && outcome is AcceptOutcome.Accepted && await ClaimAsync(connection, write.Id, claims, cancel) is { } owner)
+                return new AcceptOutcome.Taken(owner);
             if (write.Gone && outcome is AcceptOutcome.Accepted)
                 await DeleteAsync(connection, write.Id, cancel);
             return outcome;
@@ -170,6 +172,23 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
         string[] keys = [.. write.References.Distinct(StringComparer.Ordinal)];
         await using var command = Sql.Command(connection, "select count(*) from (select key from resources where key = any($1) and state <> 'Deleting' order by key for share) held", (object)keys);
         return await command.ExecuteScalarAsync(cancel) is long held && held == keys.Length;
+    }
+
+    /// <summary>Lets go of what is claimed no more and takes the rest; the answer is the id of another resource that has one of them. In order, so that two that want the same wait for each other in line.</summary>
+    private static async Task<string?> ClaimAsync(NpgsqlConnection connection, ResourceId id, IReadOnlyList<string> claims, CancellationToken cancel)
+    {
+        var facts = claims.Order(StringComparer.Ordinal).ToArray();
+        await using var batch = new NpgsqlBatch(connection)
+        {
+            BatchCommands =
+            {
+                Command("delete from resource_claims where resource_key = $1 and fact <> all ($2)", id.Key, facts),
+                Command("insert into resource_claims (fact, resource_key) select fact, $1 from unnest($2) with ordinality as wanted (fact, at) order by at on conflict (fact) do nothing", id.Key, facts),
+                Command("select r.id from resource_claims c join resources r on r.key = c.resource_key where c.fact = any ($2) and c.resource_key <> $1 limit 1", id.Key, facts),
+            },
+        };
+        await using var reader = await batch.ExecuteReaderAsync(cancel);
+        return await reader.ReadAsync(cancel) ? reader.GetString(0) : null;
     }
 
     /// <summary>Asked once the row is marked as Deleting: who names it has either committed and is seen, or waits for the mark and sees that.</summary>

@@ -23,6 +23,9 @@ public sealed record AcceptedWrite
     public string? UniqueKey { get; init; }
     public string? ManagedBy { get; init; }
 
+    /// <summary>Facts that no other resource may claim; null leaves those that the resource has.</summary>
+    public IReadOnlyList<string>? Claims { get; init; }
+
     /// <summary>Write-only properties by path, to be sealed.</summary>
     public IReadOnlyDictionary<string, string> Secrets { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 

@@ -44,6 +44,13 @@ public sealed class SecretRow
     public required string KeyVersion { get; set; }
 }
 
+/// <summary>A fact that one resource has claimed for itself, such as a Kubernetes object of a fleet.</summary>
+public sealed class ResourceClaimRow
+{
+    public required string Fact { get; init; }
+    public required string ResourceKey { get; init; }
+}
+
 /// <summary>The limit of one SKU family in one location of one subscription, and how much of it is taken.</summary>
 public sealed class QuotaRow
 {
@@ -66,7 +73,7 @@ public sealed class QuotaReservationRow
 
 internal sealed class SupportingRowsConfiguration :
     IEntityTypeConfiguration<ActivityRow>, IEntityTypeConfiguration<SecretRow>, IEntityTypeConfiguration<QuotaRow>,
-    IEntityTypeConfiguration<QuotaReservationRow>
+    IEntityTypeConfiguration<QuotaReservationRow>, IEntityTypeConfiguration<ResourceClaimRow>
 {
     public void Configure(EntityTypeBuilder<ActivityRow> row)
     {
@@ -86,4 +93,13 @@ internal sealed class SupportingRowsConfiguration :
     public void Configure(EntityTypeBuilder<QuotaRow> row) => row.ToTable("quotas").HasKey(q => new { q.Subscription, q.Location, q.Family });
 
     public void Configure(EntityTypeBuilder<QuotaReservationRow> row) => row.ToTable("quota_reservations").HasKey(q => q.ResourceKey);
+
+    public void Configure(EntityTypeBuilder<ResourceClaimRow> row)
+    {
+        row.ToTable("resource_claims").HasKey(c => c.Fact);
+        row.Property(c => c.Fact).UseCollation("C");
+        row.Property(c => c.ResourceKey).UseCollation("C");
+        row.HasIndex(c => c.ResourceKey);
+        row.HasOne<ResourceRow>().WithMany().HasForeignKey(c => c.ResourceKey).OnDelete(DeleteBehavior.Cascade);
+    }
 }

@@ -319,6 +319,28 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("quotas", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceClaimRow", b =>
+                {
+                    b.Property<string>("Fact")
+                        .HasColumnType("text")
+                        .HasColumnName("fact")
+                        .UseCollation("C");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.HasKey("Fact")
+                        .HasName("pk_resource_claims");
+
+                    b.HasIndex("ResourceKey")
+                        .HasDatabaseName("ix_resource_claims_resource_key");
+
+                    b.ToTable("resource_claims", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceRow", b =>
                 {
                     b.Property<string>("Key")
@@ -735,6 +757,416 @@ namespace ControlPlane.Persistence.Migrations
                         .HasName("pk_deployment_operations");
 
                     b.ToTable("deployment_operations", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetMemberRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<int>("Id"));
+
+                    b.Property<string>("ClusterKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("FleetKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("fleet_key")
+                        .UseCollation("C");
+
+                    b.Property<bool>("IsLeaving")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_leaving");
+
+                    b.Property<string>("Labels")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("labels");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<string>("Properties")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("properties");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Taints")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("taints");
+
+                    b.Property<string>("Unreachable")
+                        .HasColumnType("text")
+                        .HasColumnName("unreachable");
+
+                    b.HasKey("Id")
+                        .HasName("pk_fleet_members");
+
+                    b.HasIndex("ClusterKey")
+                        .HasDatabaseName("ix_fleet_members_cluster_key");
+
+                    b.HasIndex("FleetKey")
+                        .HasDatabaseName("ix_fleet_members_fleet_key");
+
+                    b.HasIndex("ResourceKey")
+                        .IsUnique()
+                        .HasDatabaseName("ix_fleet_members_resource_key");
+
+                    b.ToTable("fleet_members", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.ManifestBlobRow", b =>
+                {
+                    b.Property<byte[]>("Sha256")
+                        .HasColumnType("bytea")
+                        .HasColumnName("sha256");
+
+                    b.Property<string>("Manifest")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("manifest");
+
+                    b.HasKey("Sha256")
+                        .HasName("pk_manifest_blobs");
+
+                    b.ToTable("manifest_blobs", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementBindingRow", b =>
+                {
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.Property<int>("MemberId")
+                        .HasColumnType("integer")
+                        .HasColumnName("member_id");
+
+                    b.Property<int>("AppliedRevision")
+                        .HasColumnType("integer")
+                        .HasColumnName("applied_revision");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<int>("DesiredRevision")
+                        .HasColumnType("integer")
+                        .HasColumnName("desired_revision");
+
+                    b.Property<DateTimeOffset?>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
+
+                    b.Property<string>("ErrorCode")
+                        .HasColumnType("text")
+                        .HasColumnName("error_code");
+
+                    b.Property<long>("Generation")
+                        .HasColumnType("bigint")
+                        .HasColumnName("generation");
+
+                    b.Property<short>("Health")
+                        .HasColumnType("smallint")
+                        .HasColumnName("health");
+
+                    b.Property<bool>("IsUnscheduled")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_unscheduled");
+
+                    b.Property<DateTimeOffset?>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<long>("ObservedGeneration")
+                        .HasColumnType("bigint")
+                        .HasColumnName("observed_generation");
+
+                    b.Property<short>("Priority")
+                        .HasColumnType("smallint")
+                        .HasColumnName("priority");
+
+                    b.PrimitiveCollection<int[]>("TouchedRevisions")
+                        .IsRequired()
+                        .HasColumnType("integer[]")
+                        .HasColumnName("touched_revisions");
+
+                    b.Property<DateTimeOffset>("TransitionAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("transition_at");
+
+                    b.HasKey("PlacementId", "MemberId")
+                        .HasName("pk_placement_bindings");
+
+                    b.HasIndex("MemberId")
+                        .HasDatabaseName("ix_placement_bindings_member_id");
+
+                    b.HasIndex("Priority", "DueAt")
+                        .HasDatabaseName("ix_placement_bindings_due")
+                        .HasFilter("due_at is not null");
+
+                    b.ToTable("placement_bindings", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>
+                {
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<string>("ApplyStrategy")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("apply_strategy");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("CreatedBy")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("created_by");
+
+                    b.Property<byte[]>("Hash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("hash");
+
+                    b.PrimitiveCollection<byte[][]>("Manifests")
+                        .IsRequired()
+                        .HasColumnType("bytea[]")
+                        .HasColumnName("manifests");
+
+                    b.Property<string>("Overrides")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("overrides");
+
+                    b.HasKey("PlacementId", "Revision")
+                        .HasName("pk_placement_revisions");
+
+                    b.ToTable("placement_revisions", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRow", b =>
+                {
+                    b.Property<int>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<int>("Id"));
+
+                    b.Property<int?>("CompletedRevision")
+                        .HasColumnType("integer")
+                        .HasColumnName("completed_revision");
+
+                    b.Property<string>("FleetKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("fleet_key")
+                        .UseCollation("C");
+
+                    b.Property<long>("Generation")
+                        .HasColumnType("bigint")
+                        .HasColumnName("generation");
+
+                    b.Property<int>("LatestRevision")
+                        .HasColumnType("integer")
+                        .HasColumnName("latest_revision");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<bool>("ScheduleDue")
+                        .HasColumnType("boolean")
+                        .HasColumnName("schedule_due");
+
+                    b.Property<bool>("StatusDue")
+                        .HasColumnType("boolean")
+                        .HasColumnName("status_due");
+
+                    b.HasKey("Id")
+                        .HasName("pk_placements");
+
+                    b.HasIndex("FleetKey")
+                        .HasDatabaseName("ix_placements_fleet_key");
+
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_placements_due")
+                        .HasFilter("schedule_due or status_due");
+
+                    b.HasIndex("ResourceKey")
+                        .IsUnique()
+                        .HasDatabaseName("ix_placements_resource_key");
+
+                    b.ToTable("placements", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.RolloutMemberRow", b =>
+                {
+                    b.Property<long>("RunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("MemberId")
+                        .HasColumnType("integer")
+                        .HasColumnName("member_id");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<long>("Generation")
+                        .HasColumnType("bigint")
+                        .HasColumnName("generation");
+
+                    b.Property<string>("Message")
+                        .HasColumnType("text")
+                        .HasColumnName("message");
+
+                    b.Property<int>("Ordinal")
+                        .HasColumnType("integer")
+                        .HasColumnName("ordinal");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<short>("State")
+                        .HasColumnType("smallint")
+                        .HasColumnName("state");
+
+                    b.HasKey("RunId", "MemberId")
+                        .HasName("pk_rollout_members");
+
+                    b.HasIndex("MemberId")
+                        .HasDatabaseName("ix_rollout_members_member_id");
+
+                    b.HasIndex("RunId", "Stage", "Ordinal")
+                        .HasDatabaseName("ix_rollout_members_pending")
+                        .HasFilter("state = 0");
+
+                    b.ToTable("rollout_members", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.RolloutRunRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Id"));
+
+                    b.PrimitiveCollection<string[]>("Approvals")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("approvals");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Kind")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Message")
+                        .HasColumnType("text")
+                        .HasColumnName("message");
+
+                    b.Property<int>("Number")
+                        .HasColumnType("integer")
+                        .HasColumnName("number");
+
+                    b.Property<short>("Phase")
+                        .HasColumnType("smallint")
+                        .HasColumnName("phase");
+
+                    b.Property<DateTimeOffset>("PhaseSince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("phase_since");
+
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.Property<int?>("PreviousRevision")
+                        .HasColumnType("integer")
+                        .HasColumnName("previous_revision");
+
+                    b.Property<int>("ResumedAtHealthy")
+                        .HasColumnType("integer")
+                        .HasColumnName("resumed_at_healthy");
+
+                    b.Property<int>("Revision")
+                        .HasColumnType("integer")
+                        .HasColumnName("revision");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Strategy")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("strategy");
+
+                    b.HasKey("Id")
+                        .HasName("pk_rollout_runs");
+
+                    b.HasIndex("PlacementId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_rollout_runs_active")
+                        .HasFilter("ended_at is null");
+
+                    b.HasIndex("PlacementId", "Number")
+                        .IsUnique()
+                        .HasDatabaseName("ix_rollout_runs_placement_id_number");
+
+                    b.ToTable("rollout_runs", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
@@ -1521,6 +1953,16 @@ namespace ControlPlane.Persistence.Migrations
                     b.HasDiscriminator().HasValue("user");
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceClaimRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_resource_claims_resources_resource_key");
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Arm.ResourceRow", b =>
                 {
                     b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
@@ -1574,6 +2016,80 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_deployment_operations_resources_deployment_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetMemberRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_fleet_members_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementBindingRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.FleetMemberRow", null)
+                        .WithMany()
+                        .HasForeignKey("MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_bindings_fleet_members_member_id");
+
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_bindings_placements_placement_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_revisions_placements_placement_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placements_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.RolloutMemberRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.FleetMemberRow", null)
+                        .WithMany()
+                        .HasForeignKey("MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_members_fleet_members_member_id");
+
+                    b.HasOne("ControlPlane.Persistence.Fleets.RolloutRunRow", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_members_rollout_runs_run_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.RolloutRunRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_rollout_runs_placements_placement_id");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>

@@ -1,0 +1,53 @@
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Persistence;
+using Npgsql;
+
+namespace ControlPlane.Admission.Fleets;
+
+/// <summary>The members of a fleet, as the scheduler wants them.</summary>
+internal static class FleetMembers
+{
+    private const string Members = "select id, name, labels, properties, taints, is_leaving, unreachable from fleet_members where fleet_key = $1";
+    private const string Bound = "select coalesce(array_agg(b.member_id), '{}') from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1 and not b.is_unscheduled";
+
+    public static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlDataSource source, string fleet, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(source, Members, fleet);
+        return await ReadAsync(command, cancel);
+    }
+
+    public static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlConnection connection, string fleet, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, Members, fleet);
+        return await ReadAsync(command, cancel);
+    }
+
+    /// <summary>On which of them a placement is.</summary>
+    public static async Task<IReadOnlySet<int>> BoundAsync(NpgsqlDataSource source, string placement, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(source, Bound, placement);
+        return ((int[])(await command.ExecuteScalarAsync(cancel))!).ToHashSet();
+    }
+
+    private static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlCommand command, CancellationToken cancel)
+    {
+        var members = new List<SchedulableMember>();
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        while (await row.ReadAsync(cancel))
+        {
+            members.Add(new()
+            {
+                Id = row.GetInt32(0),
+                Name = row.GetString(1),
+                Labels = Json.Read<Dictionary<string, string>>(row.GetString(2)),
+                Properties = Json.Read<Dictionary<string, string>>(row.GetString(3)),
+                Taints = Json.Read<List<Taint>>(row.GetString(4)),
+                IsLeaving = row.GetBoolean(5),
+                IsUnreachable = !row.IsDBNull(6),
+            });
+        }
+
+        return members;
+    }
+}

@@ -1,0 +1,31 @@
+using ControlPlane.Contracts.Arm;
+
+namespace ControlPlane.Contracts.Fleets;
+
+/// <summary>A set of connected clusters that are configured and updated together (Azure Kubernetes Fleet Manager, <c>Microsoft.ContainerService/fleets</c>). It costs nothing by itself and has no hub cluster.</summary>
+public sealed record Fleet : IResource<Fleet, NoStatus>
+{
+    public static ResourceType Type { get; } = new("Microsoft.ContainerService", "fleets");
+
+    public static IReadOnlyList<string> ApiVersions { get; } = FleetApi.Versions;
+
+    public static IEnumerable<Violation> Violations(Fleet wanted, Fleet? current) => [];
+
+    public static string? WrongName(string name) => FleetApi.WrongName(name);
+
+    public static TimeSpan TimeLimit(string request) => TimeSpan.FromHours(3);
+}
+
+/// <summary>What all types of a fleet have in common.</summary>
+internal static class FleetApi
+{
+    private const int LongestName = 50;
+
+    /// <summary>Our own version first; the others are what @azure/arm-containerservicefleet and az send.</summary>
+    public static IReadOnlyList<string> Versions { get; } = [.. ApiVersions.Own, "2025-03-01", "2024-04-01", "2023-10-15"];
+
+    /// <summary>Azure's own rule for fleets and what is below them: <c>^[a-z0-9]([-a-z0-9]*[a-z0-9])?$</c>, at most 50 characters.</summary>
+    public static string? WrongName(string name) => name.Length <= LongestName && KubernetesNames.IsLabel(name)
+        ? null
+        : $"must have at most {LongestName} lower-case letters, digits and hyphens, and begin and end with a letter or digit";
+}

@@ -1,0 +1,44 @@
+namespace ControlPlane.Persistence.Fleets;
+
+/// <summary>The statements by which bindings are claimed and their outcomes stored: the table is the queue.</summary>
+public static class BindingSql
+{
+    /// <summary>$1 how many, $2 for how long. What is more urgent comes first, then what waits longest.</summary>
+    public const string Claim = """
+        with picked as (
+            select placement_id, member_id from placement_bindings
+            where due_at <= now() and (lease_until is null or lease_until < now())
+            order by priority, due_at limit $1 for update skip locked)
+        update placement_bindings b set lease_until = now() + $2
+        from picked p, fleet_members m, resources c
+        where b.placement_id = p.placement_id and b.member_id = p.member_id and m.id = p.member_id and c.key = m.cluster_key
+        returning b.placement_id, b.member_id, m.name, m.labels, m.cluster_key, c.version, b.is_unscheduled, b.desired_revision, b.generation, b.observed_generation, b.health, b.touched_revisions, b.attempts, b.lease_until
+        """;
+
+    /// <summary>
+    /// Outcomes, by column: placement, member, lease, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left.
+    /// What was wanted anew meanwhile stays due; what another has claimed since is left alone.
+    /// </summary>
+    public const string Store = """
+        update placement_bindings b set
+            lease_until = null,
+            health = case when b.generation = a.generation then a.health else b.health end,
+            observed_generation = case when b.generation = a.generation then a.observed else b.observed_generation end,
+            applied_revision = case when a.observed = a.generation and b.generation = a.generation then b.desired_revision else b.applied_revision end,
+            touched_revisions = case when a.clean and b.generation = a.generation then array[b.desired_revision] else b.touched_revisions end,
+            due_at = case when b.generation <> a.generation then b.due_at when a.again is null then null else now() + make_interval(secs => a.again) end,
+            attempts = case when b.generation = a.generation then a.attempts else b.attempts end,
+            error_code = case when b.generation = a.generation then a.code else b.error_code end,
+            error = case when b.generation = a.generation then a.message else b.error end,
+            transition_at = case when b.generation = a.generation and b.health <> a.health then now() else b.transition_at end
+        from unnest($1::int[], $2::int[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[])
+            as a (placement_id, member_id, lease, generation, health, observed, again, attempts, code, message, clean)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.lease_until = a.lease
+        """;
+
+    /// <summary>$1 placements, $2 members, $3 leases: nothing is left on the member.</summary>
+    public const string Forget = """
+        delete from placement_bindings b using unnest($1::int[], $2::int[], $3::timestamptz[]) as a (placement_id, member_id, lease)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.lease_until = a.lease
+        """;
+}

@@ -1,0 +1,325 @@
+﻿using System;
+using Microsoft.EntityFrameworkCore.Migrations;
+using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
+
+#nullable disable
+
+namespace ControlPlane.Persistence.Migrations
+{
+    /// <inheritdoc />
+    public partial class Fleets : Migration
+    {
+        /// <inheritdoc />
+        protected override void Up(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.CreateTable(
+                name: "fleet_members",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "integer", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    fleet_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    cluster_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    name = table.Column<string>(type: "text", nullable: false),
+                    labels = table.Column<string>(type: "jsonb", nullable: false),
+                    properties = table.Column<string>(type: "jsonb", nullable: false),
+                    taints = table.Column<string>(type: "jsonb", nullable: false),
+                    is_leaving = table.Column<bool>(type: "boolean", nullable: false),
+                    unreachable = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_fleet_members", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_fleet_members_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "manifest_blobs",
+                columns: table => new
+                {
+                    sha256 = table.Column<byte[]>(type: "bytea", nullable: false),
+                    manifest = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_manifest_blobs", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "placements",
+                columns: table => new
+                {
+                    id = table.Column<int>(type: "integer", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    fleet_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    generation = table.Column<long>(type: "bigint", nullable: false),
+                    latest_revision = table.Column<int>(type: "integer", nullable: false),
+                    completed_revision = table.Column<int>(type: "integer", nullable: true),
+                    schedule_due = table.Column<bool>(type: "boolean", nullable: false),
+                    status_due = table.Column<bool>(type: "boolean", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_placements", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_placements_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "resource_claims",
+                columns: table => new
+                {
+                    fact = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C")
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_resource_claims", x => x.fact);
+                    table.ForeignKey(
+                        name: "fk_resource_claims_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "placement_bindings",
+                columns: table => new
+                {
+                    placement_id = table.Column<int>(type: "integer", nullable: false),
+                    member_id = table.Column<int>(type: "integer", nullable: false),
+                    is_unscheduled = table.Column<bool>(type: "boolean", nullable: false),
+                    desired_revision = table.Column<int>(type: "integer", nullable: false),
+                    generation = table.Column<long>(type: "bigint", nullable: false),
+                    observed_generation = table.Column<long>(type: "bigint", nullable: false),
+                    health = table.Column<short>(type: "smallint", nullable: false),
+                    applied_revision = table.Column<int>(type: "integer", nullable: false),
+                    touched_revisions = table.Column<int[]>(type: "integer[]", nullable: false),
+                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    priority = table.Column<short>(type: "smallint", nullable: false),
+                    lease_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    error_code = table.Column<string>(type: "text", nullable: true),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    transition_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_placement_bindings", x => new { x.placement_id, x.member_id });
+                    table.ForeignKey(
+                        name: "fk_placement_bindings_fleet_members_member_id",
+                        column: x => x.member_id,
+                        principalTable: "fleet_members",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_placement_bindings_placements_placement_id",
+                        column: x => x.placement_id,
+                        principalTable: "placements",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "placement_revisions",
+                columns: table => new
+                {
+                    placement_id = table.Column<int>(type: "integer", nullable: false),
+                    revision = table.Column<int>(type: "integer", nullable: false),
+                    hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    manifests = table.Column<byte[][]>(type: "bytea[]", nullable: false),
+                    overrides = table.Column<string>(type: "jsonb", nullable: false),
+                    apply_strategy = table.Column<string>(type: "jsonb", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    created_by = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_placement_revisions", x => new { x.placement_id, x.revision });
+                    table.ForeignKey(
+                        name: "fk_placement_revisions_placements_placement_id",
+                        column: x => x.placement_id,
+                        principalTable: "placements",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "rollout_runs",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    placement_id = table.Column<int>(type: "integer", nullable: false),
+                    number = table.Column<int>(type: "integer", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    revision = table.Column<int>(type: "integer", nullable: false),
+                    previous_revision = table.Column<int>(type: "integer", nullable: true),
+                    strategy = table.Column<string>(type: "jsonb", nullable: false),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    phase = table.Column<short>(type: "smallint", nullable: false),
+                    phase_since = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    resumed_at_healthy = table.Column<int>(type: "integer", nullable: false),
+                    approvals = table.Column<string[]>(type: "text[]", nullable: false),
+                    message = table.Column<string>(type: "text", nullable: true),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_rollout_runs", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_rollout_runs_placements_placement_id",
+                        column: x => x.placement_id,
+                        principalTable: "placements",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "rollout_members",
+                columns: table => new
+                {
+                    run_id = table.Column<long>(type: "bigint", nullable: false),
+                    member_id = table.Column<int>(type: "integer", nullable: false),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    ordinal = table.Column<int>(type: "integer", nullable: false),
+                    state = table.Column<short>(type: "smallint", nullable: false),
+                    generation = table.Column<long>(type: "bigint", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    message = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_rollout_members", x => new { x.run_id, x.member_id });
+                    table.ForeignKey(
+                        name: "fk_rollout_members_fleet_members_member_id",
+                        column: x => x.member_id,
+                        principalTable: "fleet_members",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_rollout_members_rollout_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "rollout_runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_fleet_members_cluster_key",
+                table: "fleet_members",
+                column: "cluster_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_fleet_members_fleet_key",
+                table: "fleet_members",
+                column: "fleet_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_fleet_members_resource_key",
+                table: "fleet_members",
+                column: "resource_key",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placement_bindings_due",
+                table: "placement_bindings",
+                columns: new[] { "priority", "due_at" },
+                filter: "due_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placement_bindings_member_id",
+                table: "placement_bindings",
+                column: "member_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placements_due",
+                table: "placements",
+                column: "id",
+                filter: "schedule_due or status_due");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placements_fleet_key",
+                table: "placements",
+                column: "fleet_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placements_resource_key",
+                table: "placements",
+                column: "resource_key",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_resource_claims_resource_key",
+                table: "resource_claims",
+                column: "resource_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_rollout_members_member_id",
+                table: "rollout_members",
+                column: "member_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_rollout_members_pending",
+                table: "rollout_members",
+                columns: new[] { "run_id", "stage", "ordinal" },
+                filter: "state = 0");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_rollout_runs_placement_id_number",
+                table: "rollout_runs",
+                columns: new[] { "placement_id", "number" },
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ux_rollout_runs_active",
+                table: "rollout_runs",
+                column: "placement_id",
+                unique: true,
+                filter: "ended_at is null");
+        }
+
+        /// <inheritdoc />
+        protected override void Down(MigrationBuilder migrationBuilder)
+        {
+            migrationBuilder.DropTable(
+                name: "manifest_blobs");
+
+            migrationBuilder.DropTable(
+                name: "placement_bindings");
+
+            migrationBuilder.DropTable(
+                name: "placement_revisions");
+
+            migrationBuilder.DropTable(
+                name: "resource_claims");
+
+            migrationBuilder.DropTable(
+                name: "rollout_members");
+
+            migrationBuilder.DropTable(
+                name: "fleet_members");
+
+            migrationBuilder.DropTable(
+                name: "rollout_runs");
+
+            migrationBuilder.DropTable(
+                name: "placements");
+        }
+    }
+}

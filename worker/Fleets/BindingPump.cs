@@ -1,0 +1,192 @@
+using System.Threading.Channels;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Persistence;
+using ControlPlane.Persistence.Fleets;
+using Npgsql;
+
+namespace ControlPlane.Worker.Fleets;
+
+/// <summary>
+/// Carries out what bindings want, many at once: claims what is due, talks to each member, and stores the outcomes in batches. It keeps nothing that is not in the table: a worker that dies
+/// leaves claims that run out.
+/// </summary>
+internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnections members, BindingApplier applier, PlacementSignal signal, ILogger<BindingPump> logger) : BackgroundService
+{
+    private const int Concurrency = 384;
+    private const int Batch = 125;
+    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(40);
+
+    /// <summary>Less than the lease: whoever is slower has been given up by then.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private readonly Channel<(ClaimedBinding Binding, BindingOutcome Outcome)> outcomes = Channel.CreateUnbounded<(ClaimedBinding, BindingOutcome)>(new() { SingleReader = true });
+    private readonly SemaphoreSlim slots = new(Concurrency, Concurrency);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        var storing = StoreAllAsync();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                if (!await ClaimAndRunAsync(stoppingToken))
+                    await signal.WorkAsync(stoppingToken);
+            }
+            catch (Exception failure) when (!stoppingToken.IsCancellationRequested)
+            {
+                LogClaimFailed(failure);
+                await signal.WorkAsync(CancellationToken.None);
+            }
+            catch (OperationCanceledException)
+            {
+                break;
+            }
+        }
+
+        for (var slot = 0; slot < Concurrency; slot++)
+            await slots.WaitAsync(CancellationToken.None);
+        outcomes.Writer.Complete();
+        await storing;
+    }
+
+    /// <summary>Takes as much as there is room for; false when nothing is due.</summary>
+    private async Task<bool> ClaimAndRunAsync(CancellationToken stop)
+    {
+        await slots.WaitAsync(stop);
+        var room = 1;
+        while (room < Batch && slots.Wait(TimeSpan.Zero, CancellationToken.None))
+            room++;
+        var claimed = 0;
+        try
+        {
+            foreach (var (binding, member) in await ClaimAsync(room, stop))
+            {
+                claimed++;
+                _ = LookAsync(binding, member, stop);
+            }
+        }
+        finally
+        {
+            if (room > claimed)
+                slots.Release(room - claimed);
+        }
+
+        return claimed > 0;
+    }
+
+    private async Task LookAsync(ClaimedBinding binding, MemberApi? member, CancellationToken stop)
+    {
+        await Task.Yield();
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        patience.CancelAfter(Patience);
+        try
+        {
+            outcomes.Writer.TryWrite((binding, await applier.LookAsync(binding, member, patience.Token)));
+        }
+        catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+        {
+            outcomes.Writer.TryWrite((binding, new(binding.Health, binding.ObservedGeneration, TimeSpan.FromSeconds(1), binding.Attempts + 1, "MemberSlow", $"The member did not take everything within {Patience.TotalSeconds:0} s.")));
+        }
+        catch (OperationCanceledException)
+        {
+            LogStopped(binding.Member);
+        }
+        catch (Exception failure)
+        {
+            LogLookFailed(failure, binding.Member);
+            outcomes.Writer.TryWrite((binding, new(binding.Health, binding.ObservedGeneration, TimeSpan.FromSeconds(10), binding.Attempts + 1, "InternalServerError", "It failed on our side; the logs have the reason.")));
+        }
+        finally
+        {
+            slots.Release();
+        }
+    }
+
+    private async Task<IReadOnlyList<(ClaimedBinding Binding, MemberApi? Member)>> ClaimAsync(int most, CancellationToken stop)
+    {
+        var claimed = new List<ClaimedBinding>(most);
+        await using (var command = Sql.Command(source, BindingSql.Claim, most, Lease))
+        {
+            await using var row = await command.ExecuteReaderAsync(stop);
+            while (await row.ReadAsync(stop))
+                claimed.Add(Read(row));
+        }
+
+        if (claimed.Count == 0)
+            return [];
+        var apis = await members.FindAsync([.. claimed.Select(binding => (binding.ClusterKey, binding.ClusterVersion))], stop);
+        return [.. claimed.Select(binding => (binding, apis.GetValueOrDefault(binding.ClusterKey)))];
+    }
+
+    private async Task StoreAllAsync()
+    {
+        var batch = new List<(ClaimedBinding Binding, BindingOutcome Outcome)>(Batch);
+        while (await outcomes.Reader.WaitToReadAsync(CancellationToken.None))
+        {
+            batch.Clear();
+            while (batch.Count < 2 * Batch && outcomes.Reader.TryRead(out var outcome))
+                batch.Add(outcome);
+            try
+            {
+                await StoreAsync(batch);
+                signal.Seen(batch.Select(one => one.Binding.PlacementId));
+            }
+            catch (NpgsqlException failure)
+            {
+                // The claims run out, and the same is done again.
+                LogStoreFailed(failure);
+            }
+        }
+    }
+
+    private async Task StoreAsync(List<(ClaimedBinding Binding, BindingOutcome Outcome)> batch)
+    {
+        var gone = batch.Where(one => one.Outcome.IsGone).Select(one => one.Binding).ToList();
+        var kept = batch.Where(one => !one.Outcome.IsGone).ToList();
+        await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
+        if (kept.Count > 0)
+        {
+            await using var command = Sql.Command(connection, BindingSql.Store,
+                kept.Select(one => one.Binding.PlacementId).ToArray(), kept.Select(one => one.Binding.MemberId).ToArray(), kept.Select(one => one.Binding.LeaseUntil).ToArray(), kept.Select(one => one.Binding.Generation).ToArray(),
+                kept.Select(one => (short)one.Outcome.Health).ToArray(), kept.Select(one => one.Outcome.ObservedGeneration).ToArray(), kept.Select(one => one.Outcome.Again?.TotalSeconds).ToArray(), kept.Select(one => one.Outcome.Attempts).ToArray(),
+                kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray());
+            await command.ExecuteNonQueryAsync();
+        }
+
+        if (gone.Count > 0)
+        {
+            await using var command = Sql.Command(connection, BindingSql.Forget, gone.Select(one => one.PlacementId).ToArray(), gone.Select(one => one.MemberId).ToArray(), gone.Select(one => one.LeaseUntil).ToArray());
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    private static ClaimedBinding Read(NpgsqlDataReader row) => new()
+    {
+        PlacementId = row.GetInt32(0),
+        MemberId = row.GetInt32(1),
+        Member = row.GetString(2),
+        Labels = Json.Read<Dictionary<string, string>>(row.GetString(3)),
+        ClusterKey = row.GetString(4),
+        ClusterVersion = row.GetInt64(5),
+        IsUnscheduled = row.GetBoolean(6),
+        DesiredRevision = row.GetInt32(7),
+        Generation = row.GetInt64(8),
+        ObservedGeneration = row.GetInt64(9),
+        Health = (BindingHealth)row.GetInt16(10),
+        TouchedRevisions = row.GetFieldValue<int[]>(11),
+        Attempts = row.GetInt32(12),
+        LeaseUntil = row.GetFieldValue<DateTimeOffset>(13),
+    };
+
+    [LoggerMessage(LogLevel.Warning, "Claiming bindings failed; the next round does it")]
+    private partial void LogClaimFailed(Exception failure);
+
+    [LoggerMessage(LogLevel.Warning, "Storing outcomes failed; their claims run out and the same is done again")]
+    private partial void LogStoreFailed(Exception failure);
+
+    [LoggerMessage(LogLevel.Error, "A look at member {Member} failed on our side")]
+    private partial void LogLookFailed(Exception failure, string member);
+
+    [LoggerMessage(LogLevel.Debug, "A look at member {Member} was broken off")]
+    private partial void LogStopped(string member);
+}

@@ -1,0 +1,17 @@
+namespace ControlPlane.Worker.Fleets;
+
+internal static class FleetsWorker
+{
+    public static IServiceCollection AddFleets(this IServiceCollection services)
+    {
+        services.AddSingleton<PlacementSignal>();
+        services.AddSingleton<KubernetesKinds>();
+        services.AddSingleton<MemberConnections>();
+        services.AddSingleton<PreparedRevisions>();
+        services.AddSingleton<BindingApplier>();
+        services.AddSingleton<PlacementTools>();
+        services.AddHostedService<BindingPump>();
+        services.AddHostedService<PlacementController>();
+        return services;
+    }
+}

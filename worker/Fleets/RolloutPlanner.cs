@@ -1,0 +1,108 @@
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Persistence.Fleets;
+
+namespace ControlPlane.Worker.Fleets;
+
+/// <summary>A run as it stands: what is decided from, and from nothing else.</summary>
+/// <param name="StageCounts">The members of the stage that is under way.</param>
+internal sealed record RolloutPosition(
+    RolloutKind Kind, RolloutState State, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, IReadOnlyCollection<string> Approvals, int? PreviousRevision,
+    RolloutCounts Counts, RolloutCounts StageCounts);
+
+/// <summary>What to do with a run: where it then stands, and how many more members of the stage to start.</summary>
+internal sealed record RolloutDecision(RolloutState State, int Stage, StagePhase Phase, int Start = 0, string? Message = null, DateTimeOffset? LookAgain = null)
+{
+    /// <summary>The revision that went out fails: the one before it goes back.</summary>
+    public bool GoBack { get; init; }
+}
+
+/// <summary>
+/// Decides how a run goes on. Pure. Whoever carries a decision out does so in one transaction with the counts that it was made from, so that no limit is ever exceeded, however many
+/// workers look at once.
+/// </summary>
+internal static class RolloutPlanner
+{
+    /// <summary>The one stage of a strategy without any.</summary>
+    public const string OnlyStage = "all";
+
+    public static IReadOnlyList<RolloutStage> Stages(RolloutStrategy strategy) => strategy.Stages.Count > 0 ? strategy.Stages : [new() { Name = OnlyStage }];
+
+    public static RolloutDecision Decide(RolloutStrategy strategy, RolloutPosition run, DateTimeOffset now)
+    {
+        var stages = Stages(strategy);
+        var stay = new RolloutDecision(run.State, run.Stage, run.Phase);
+        if (!run.State.IsActive())
+            return stay;
+        if (run.Kind is not RolloutKind.Rollback && run.Counts.Failed > Share.RoundedUp(strategy.MaxFailures, run.Counts.Total))
+            return Fail(strategy, run);
+        if (run.State is RolloutState.Paused)
+            return stay;
+        if (run.Stage >= stages.Count)
+            return End(run);
+
+        var stage = stages[run.Stage];
+        switch (run.Phase)
+        {
+            case StagePhase.Before:
+                return Wait(stage, stage.BeforeStageTasks, run, now) ?? stay with { State = RolloutState.Running, Phase = StagePhase.Members, Message = $"Stage '{stage.Name}' has begun." };
+            case StagePhase.Members when run.StageCounts.Pending + run.StageCounts.Updating == 0:
+                return stay with { State = RolloutState.Running, Phase = StagePhase.After };
+            case StagePhase.After:
+                // Nothing comes after an empty stage: nobody waits for it.
+                return (run.StageCounts.Total == run.StageCounts.Skipped ? null : Wait(stage, stage.AfterStageTasks, run, now))
+                    ?? (run.Stage + 1 < stages.Count ? new(RolloutState.Running, run.Stage + 1, StagePhase.Before) : End(run));
+            default:
+                return Start(strategy, stage, run);
+        }
+    }
+
+    /// <summary>As many as the stage allows at once, and never so many that more could become healthy than the run may reach before it holds.</summary>
+    private static RolloutDecision Start(RolloutStrategy strategy, RolloutStage stage, RolloutPosition run)
+    {
+        var stay = new RolloutDecision(RolloutState.Running, run.Stage, StagePhase.Members);
+        var room = Share.RoundedDown(stage.MaxConcurrency ?? strategy.MaxConcurrency, run.StageCounts.Total) - run.StageCounts.Updating;
+        if (strategy.PauseAfterHealthyClusters is { } pause)
+        {
+            var left = Share.RoundedUp(pause, run.Counts.Total) - (run.Counts.Healthy - run.ResumedAtHealthy);
+            if (left <= 0 && run.Counts.Pending > 0)
+                return stay with { State = RolloutState.HealthyHold, Message = $"{run.Counts.Healthy} of {run.Counts.Total} members are healthy; POST resume goes on, POST rollback goes back." };
+            room = Math.Min(room, left - run.Counts.Updating);
+        }
+
+        return stay with { Start = Math.Clamp(room, 0, run.StageCounts.Pending) };
+    }
+
+    private static RolloutDecision? Wait(RolloutStage stage, IReadOnlyList<StageTask> tasks, RolloutPosition run, DateTimeOffset now)
+    {
+        var when = run.Phase is StagePhase.Before ? "before" : "after";
+        foreach (var task in tasks)
+        {
+            if (task.Type is StageTaskType.Approval && !run.Approvals.Contains(Approval(run.Stage, run.Phase), StringComparer.Ordinal))
+                return new(RolloutState.WaitingGate, run.Stage, run.Phase, Message: $"Waits for somebody to approve the gate {when} stage '{stage.Name}'.");
+            var until = task.Type is StageTaskType.TimedWait ? run.PhaseSince.AddSeconds(task.WaitSeconds ?? 0) : task.StartTime ?? now;
+            if (task.Type is not StageTaskType.Approval && until > now)
+                return new(RolloutState.WaitingTimer, run.Stage, run.Phase, Message: $"Waits until {until:yyyy-MM-dd'T'HH:mm:ss'Z'} {when} stage '{stage.Name}'.", LookAgain: until);
+        }
+
+        return null;
+    }
+
+    /// <summary>The name of an approval within a run.</summary>
+    public static string Approval(int stage, StagePhase phase) => $"{stage}/{phase}";
+
+    private static RolloutDecision Fail(RolloutStrategy strategy, RolloutPosition run)
+    {
+        var goBack = strategy.OnFailure is RolloutFailureAction.Rollback && run.PreviousRevision is not null;
+        return new(RolloutState.Failed, run.Stage, run.Phase, Message: $"{run.Counts.Failed} of {run.Counts.Total} members failed, more than the {Share.RoundedUp(strategy.MaxFailures, run.Counts.Total)} that may (strategy.maxFailures); "
+            + (goBack ? "all go back to the revision before." : "no more are changed. POST rollback goes back; a PUT tries another revision.")) { GoBack = goBack };
+    }
+
+    private static RolloutDecision End(RolloutPosition run)
+    {
+        var isRollback = run.Kind is RolloutKind.Rollback;
+        var state = isRollback ? run.Counts.Failed > 0 ? RolloutState.Failed : RolloutState.RolledBack : RolloutState.Succeeded;
+        var message = $"{run.Counts.Healthy} of {run.Counts.Total} members are healthy"
+            + (run.Counts.Failed > 0 ? $", {run.Counts.Failed} failed" : "") + (run.Counts.Deferred > 0 ? $", {run.Counts.Deferred} are offline and follow when they are back" : "") + ".";
+        return new(state, run.Stage, run.Phase, Message: message);
+    }
+}

@@ -1,0 +1,54 @@
+using ControlPlane.Admission.Fleets;
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Persistence;
+using Npgsql;
+
+namespace ControlPlane.Worker.Fleets;
+
+/// <summary>Brings the bindings of a placement to what the scheduler decides.</summary>
+internal static class Scheduling
+{
+    /// <summary>Within a transaction that holds the placement's row.</summary>
+    /// <returns>What the policy asks for and does not get, or null.</returns>
+    public static async Task<string?> RunAsync(NpgsqlConnection connection, int placement, ClusterResourcePlacement wanted, IReadOnlyList<SchedulableMember> members, CancellationToken stop)
+    {
+        var bound = await BoundAsync(connection, placement, stop);
+        var schedule = PlacementScheduler.Decide(wanted.Policy, members, bound);
+        await ExecuteAsync(connection, """
+            with active as (select revision from rollout_runs where placement_id = $1 and ended_at is null)
+            insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, attempts, transition_at)
+            select $1, chosen.id, false, first.revision, least(first.revision, 1), 0, 0, 0, case when first.revision > 0 then array[first.revision] else '{}' end, case when first.revision > 0 then now() end, 5, 0, now()
+            from unnest($2::int[]) as chosen (id),
+                (select case $3 when 'CurrentRevision' then coalesce((select revision from active), completed_revision, 0) when 'Ignore' then case when exists (select from active) then 0 else coalesce(completed_revision, 0) end
+                    else coalesce(completed_revision, 0) end as revision from placements where id = $1) first
+            on conflict (placement_id, member_id) do update set is_unscheduled = false, generation = placement_bindings.generation + 1, due_at = case when placement_bindings.desired_revision > 0 then now() end, priority = 5, attempts = 0
+                where placement_bindings.is_unscheduled
+            """, stop, placement, schedule.Chosen.ToArray(), wanted.Strategy.LateJoiner.ToString());
+        await UnscheduleAsync(connection, placement, schedule.Chosen.ToArray(), wanted.DeleteStrategy.PropagationPolicy, stop);
+        await ExecuteAsync(connection, "update placements set schedule_due = false, status_due = true where id = $1", stop, placement);
+        return schedule.Shortage;
+    }
+
+    /// <summary>Takes the placement from every member but those that are chosen: at once where nothing of it ever was, or where what is there stays as nobody's.</summary>
+    public static async Task UnscheduleAsync(NpgsqlConnection connection, int placement, int[] chosen, DeletePropagation propagation, CancellationToken stop)
+    {
+        await ExecuteAsync(connection, "delete from placement_bindings where placement_id = $1 and member_id <> all ($2) and (touched_revisions = '{}' or $3) and (lease_until is null or lease_until < now())", stop, placement, chosen, propagation is DeletePropagation.Abandon);
+        await ExecuteAsync(connection, """
+            update placement_bindings set is_unscheduled = true, generation = generation + 1, due_at = now(), priority = 5, attempts = 0
+            where placement_id = $1 and member_id <> all ($2) and not is_unscheduled
+            """, stop, placement, chosen);
+    }
+
+    private static async Task<IReadOnlySet<int>> BoundAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
+    {
+        await using var command = Sql.Command(connection, "select coalesce(array_agg(member_id), '{}') from placement_bindings where placement_id = $1 and not is_unscheduled", placement);
+        return ((int[])(await command.ExecuteScalarAsync(stop))!).ToHashSet();
+    }
+
+    private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken stop, params object?[] values)
+    {
+        await using var command = Sql.Command(connection, sql, values);
+        await command.ExecuteNonQueryAsync(stop);
+    }
+}
