@@ -94,8 +94,13 @@ internal sealed class SimulatedRack : IAsyncDisposable
         }).ToArray();
 
         var adminToken = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var cluster = new KubernetesApi(time, clusterCa, $"https://127.0.0.1:{clusterPort}", adminToken, faults, clock, journal);
-        world.NodeLost = cluster.NodeLost;
+        var identity = new ClusterIdentity
+        {
+            Name = "rack", Server = $"https://127.0.0.1:{clusterPort}", Version = KubernetesApi.Version, AdminToken = adminToken, CaPem = clusterCa.Pem, NodeAuthority = clusterCa,
+        };
+        var api = Own(new KubernetesApi(identity, time, clock, new ClusterConduct()));
+        var cluster = new RackCluster(api, faults, clock, journal);
+        world.NodeLost = api.NodeLost;
         var images = new ImageServer(options.Seed, options.ImageSize, journal, faults, clock);
         var bmcLeaf = Own(vendor.IssueServer("idrac-default"));
         var ready = new ReadyFile

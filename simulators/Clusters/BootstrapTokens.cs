@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json.Nodes;
@@ -11,6 +12,8 @@ namespace ControlPlane.Simulators.Clusters;
 /// </summary>
 internal static class BootstrapTokens
 {
+    private static readonly ConditionalWeakTable<StoredObject, SigningToken> signing = [];
+
     public const string SecretType = "bootstrap.kubernetes.io/token";
 
     /// <summary><c>abcdef.0123456789abcdef</c> in its two halves; empty halves when it is not of that form.</summary>
@@ -26,17 +29,23 @@ internal static class BootstrapTokens
         var (id, secret) = Split(token);
         if (id.Length == 0 || store.Get("secrets", "kube-system", $"bootstrap-token-{id}") is not { } stored) return null;
         var valid = stored.Text("type") == SecretType && Decode(stored, "token-id") == id && Decode(stored, "token-secret") == secret
-            && Decode(stored, "usage-bootstrap-authentication") == "true" && IsLive(stored, now);
+            && Decode(stored, "usage-bootstrap-authentication") == "true" && Expiration(stored) > now;
         return valid ? id : null;
     }
 
-    /// <summary>Live tokens that sign cluster-info.</summary>
+    /// <summary>Live tokens that sign cluster-info. A thousand joining machines ask while a thousand tokens live: each is read once.</summary>
     public static IEnumerable<(string Id, string Secret)> Signing(ObjectStore store, DateTimeOffset now) =>
-        store.Select("secrets", "kube-system", secret =>
-                secret.Text("type") == SecretType && Decode(secret, "usage-bootstrap-signing") == "true" && IsLive(secret, now)
-                    ? (Id: Decode(secret, "token-id") ?? "", Secret: Decode(secret, "token-secret") ?? "")
-                    : (Id: "", Secret: ""))
-            .Where(token => token.Id.Length > 0);
+        store.List("secrets", "kube-system").Select(secret => signing.GetValue(secret, Read)).Where(token => token.Id.Length > 0 && token.Expires > now).Select(token => (token.Id, token.Secret));
+
+    private sealed record SigningToken(string Id, string Secret, DateTimeOffset Expires);
+
+    private static SigningToken Read(StoredObject stored)
+    {
+        var secret = stored.Read();
+        return secret.Text("type") == SecretType && Decode(secret, "usage-bootstrap-signing") == "true"
+            ? new SigningToken(Decode(secret, "token-id") ?? "", Decode(secret, "token-secret") ?? "", Expiration(secret))
+            : new SigningToken("", "", default);
+    }
 
     public static string Sign(string content, string id, string secret)
     {
@@ -45,8 +54,8 @@ internal static class BootstrapTokens
         return $"{header}..{System.Buffers.Text.Base64Url.EncodeToString(mac)}";
     }
 
-    private static bool IsLive(JsonObject secret, DateTimeOffset now) =>
-        Decode(secret, "expiration") is not { } text || (DateTimeOffset.TryParse(text, out var expiration) && expiration > now);
+    private static DateTimeOffset Expiration(JsonObject secret) =>
+        Decode(secret, "expiration") is not { } text ? DateTimeOffset.MaxValue : DateTimeOffset.TryParse(text, out var expiration) ? expiration : DateTimeOffset.MinValue;
 
     private static string? Decode(JsonObject secret, string key)
     {

@@ -2,7 +2,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace ControlPlane.Simulators.Clusters;
 
-/// <summary>Who calls the API server: the administrator, a joining machine with a bootstrap token, or a node with its certificate.</summary>
+/// <summary>Who calls the API server: the administrator, a reader, a joining machine with a bootstrap token, or a node with its certificate.</summary>
 internal sealed record Caller(string Name, IReadOnlyList<string> Groups, string? NodeName)
 {
     private const string NodePrefix = "system:node:";
@@ -12,13 +12,16 @@ internal sealed record Caller(string Name, IReadOnlyList<string> Groups, string?
 
     public bool IsBootstrapper => Groups.Contains("system:bootstrappers", StringComparer.Ordinal);
 
-    public static Caller? Identify(HttpContext http, string adminToken, ObjectStore store, DateTimeOffset now)
+    private bool IsReader => Groups.Contains("fleet:readers", StringComparer.Ordinal);
+
+    public static Caller? Identify(HttpContext http, ClusterIdentity cluster, ObjectStore store, DateTimeOffset now)
     {
         var header = http.Request.Headers.Authorization.ToString();
         if (header.StartsWith(Bearer, StringComparison.Ordinal))
         {
             var token = header[Bearer.Length..];
-            if (string.Equals(token, adminToken, StringComparison.Ordinal)) return new Caller("kubernetes-admin", ["system:masters", "system:authenticated"], null);
+            if (token == cluster.AdminToken) return new Caller("kubernetes-admin", ["system:masters", "system:authenticated"], null);
+            if (token == cluster.ReaderToken) return new Caller("system:serviceaccount:kube-system:reader", ["fleet:readers", "system:serviceaccounts", "system:authenticated"], null);
             return BootstrapTokens.Authenticate(store, token, now) is { } id
                 ? new Caller($"system:bootstrap:{id}", ["system:bootstrappers", "system:bootstrappers:kubeadm:default-node-token", "system:authenticated"], null)
                 : null;
@@ -33,6 +36,7 @@ internal sealed record Caller(string Name, IReadOnlyList<string> Groups, string?
     public bool May(string method, ResourcePath path) => this switch
     {
         { IsAdmin: true } => true,
+        { IsReader: true } => method is "GET" or "HEAD" && path.Resource != "secrets",
         { IsBootstrapper: true } => path.Resource == "certificatesigningrequests" && method is "GET" or "POST",
         { NodeName: not null } => path.Resource switch
         {

@@ -25,7 +25,7 @@ internal sealed class CertificateSigning(ObjectStore store, CertificateAuthority
     public void Decide(string name, Caller caller)
     {
         if (!caller.IsBootstrapper && caller.NodeName is null) return;
-        store.Change("certificatesigningrequests", "", name, request =>
+        store.Change("certificatesigningrequests.certificates.k8s.io", "", name, request =>
         {
             var spec = request["spec"] as JsonObject;
             if (spec.Text("signerName") != Signer || Sign(spec.Text("request")) is not { } certificate) return request;

@@ -1,106 +1,135 @@
-using System.Text;
 using System.Text.Json.Nodes;
 using ControlPlane.Simulators.Wire;
 
 namespace ControlPlane.Simulators.Clusters;
 
-/// <summary>Kubernetes objects by resource, namespace and name, with uid, creation time and resource version. Returns copies.</summary>
-internal sealed class ObjectStore(TimeProvider time)
+/// <summary>One version of an object, never changed: the bytes that go over the wire, and what is asked most.</summary>
+internal sealed record StoredObject(string Shelf, string Namespace, string Name, string Uid, long Version, byte[] Bytes)
 {
-    private readonly Lock gate = new();
-    private readonly Dictionary<string, SortedDictionary<string, JsonObject>> objects = new(StringComparer.Ordinal);
+    /// <summary>A copy that may be changed.</summary>
+    public JsonObject Read() => (JsonObject)JsonNode.Parse(Bytes)!;
+}
+
+/// <summary>
+/// One cluster's objects by shelf, namespace and name. Versions are bytes, because ten thousand clusters live in one process; who
+/// changes an object parses it, and holds <see cref="Gate"/> from reading to writing.
+/// </summary>
+internal sealed class ObjectStore(TimeProvider time, int historyLimit = 1000)
+{
+    private static readonly string[] kept = ["name", "namespace", "uid", "creationTimestamp", "resourceVersion"];
+
+    private readonly Dictionary<string, SortedDictionary<string, StoredObject>> shelves = new(StringComparer.Ordinal);
     private long version;
+
+    /// <summary>Held while objects are read and written; reentrant.</summary>
+    public Lock Gate { get; } = new();
+
+    /// <summary>Whom changes are told to.</summary>
+    public ChangeFeed Feed { get; } = new(historyLimit);
 
     public long Version
     {
         get
         {
-            lock (gate) return version;
+            lock (Gate) return version;
         }
     }
 
-    public JsonObject? Get(string resource, string ns, string name)
+    public StoredObject? Find(string shelf, string ns, string name)
     {
-        lock (gate) return Shelf(resource).TryGetValue(Key(ns, name), out var found) ? (JsonObject)found.DeepClone() : null;
+        lock (Gate) return shelves.TryGetValue(shelf, out var objects) && objects.TryGetValue(Key(ns, name), out var found) ? found : null;
     }
 
-    /// <summary>All objects of a resource, of one namespace if given.</summary>
-    public IReadOnlyList<JsonObject> List(string resource, string? ns = null)
+    public JsonObject? Get(string shelf, string ns, string name) => Find(shelf, ns, name)?.Read();
+
+    /// <summary>All objects of a shelf, of one namespace if given, by namespace and name.</summary>
+    public IReadOnlyList<StoredObject> List(string shelf, string? ns = null)
     {
-        lock (gate)
+        lock (Gate)
         {
-            return [.. Shelf(resource).Where(pair => ns is null || pair.Key.StartsWith(ns + "/", StringComparison.Ordinal)).Select(pair => (JsonObject)pair.Value.DeepClone())];
+            if (!shelves.TryGetValue(shelf, out var objects)) return [];
+            return ns is null ? [.. objects.Values] : [.. objects.Values.Where(item => item.Namespace == ns)];
         }
     }
 
-    /// <summary>Facts about all objects of a resource in a namespace, without copying them.</summary>
-    public IReadOnlyList<T> Select<T>(string resource, string ns, Func<JsonObject, T> fact)
+    /// <summary>Everything that is in a namespace, or that mentions a text such as an owner's uid.</summary>
+    public IReadOnlyList<StoredObject> Everything(Func<StoredObject, bool> which)
     {
-        lock (gate) return [.. Shelf(resource).Where(pair => pair.Key.StartsWith(ns + "/", StringComparison.Ordinal)).Select(pair => fact(pair.Value))];
+        lock (Gate) return [.. shelves.Values.SelectMany(shelf => shelf.Values).Where(which)];
     }
 
     /// <summary>The stored object, or null if one of that name exists.</summary>
-    public JsonObject? Create(string resource, string ns, string name, JsonObject body)
+    public StoredObject? Create(string shelf, string ns, string name, JsonObject body)
     {
-        lock (gate)
+        lock (Gate)
         {
-            var fresh = (JsonObject)body.DeepClone();
-            if (fresh["metadata"] is not JsonObject metadata) fresh["metadata"] = metadata = [];
-            metadata["name"] = name;
-            if (ns.Length > 0) metadata["namespace"] = ns;
-            metadata["uid"] = Guid.CreateVersion7(time.GetUtcNow()).ToString();
-            metadata["creationTimestamp"] = time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ssZ");
-            metadata["resourceVersion"] = $"{version + 1}";
-            MoveStringData(fresh);
-            if (!Shelf(resource).TryAdd(Key(ns, name), fresh)) return null;
-            version++;
-            return (JsonObject)fresh.DeepClone();
+            if (!shelves.TryGetValue(shelf, out var objects)) shelves[shelf] = objects = new(StringComparer.Ordinal);
+            if (objects.ContainsKey(Key(ns, name))) return null;
+            Introduce(body, ns, name);
+            var stored = Seal(shelf, ns, name, body, ++version);
+            objects[Key(ns, name)] = stored;
+            Feed.Publish(new Change(version, ChangeType.Added, stored, null));
+            return stored;
         }
     }
 
-    /// <summary>Changes an object in place; the result and whether anything changed, or null if there is none.</summary>
-    public (JsonObject Object, bool Changed)? Change(string resource, string ns, string name, Func<JsonObject, JsonObject> change)
+    /// <summary>Name, uid and time of birth.</summary>
+    public void Introduce(JsonObject body, string ns, string name)
     {
-        lock (gate)
+        if (body["metadata"] is not JsonObject metadata) body["metadata"] = metadata = [];
+        metadata["name"] = name;
+        if (ns.Length > 0) metadata["namespace"] = ns;
+        metadata["uid"] = Guid.CreateVersion7(time.GetUtcNow()).ToString();
+        metadata["creationTimestamp"] = Now;
+    }
+
+    /// <summary>The time as Kubernetes writes it.</summary>
+    public string Now => time.GetUtcNow().ToString("yyyy-MM-ddTHH:mm:ssZ");
+
+    /// <summary>Stores a new version. What identifies the object stays as it was.</summary>
+    public StoredObject Replace(StoredObject old, JsonObject next)
+    {
+        lock (Gate)
         {
-            if (!Shelf(resource).TryGetValue(Key(ns, name), out var current)) return null;
-            var next = change((JsonObject)current.DeepClone());
-            MoveStringData(next);
+            var stored = Seal(old.Shelf, old.Namespace, old.Name, next, ++version);
+            shelves[old.Shelf][Key(old.Namespace, old.Name)] = stored;
+            Feed.Publish(new Change(version, ChangeType.Modified, stored, old));
+            return stored;
+        }
+    }
+
+    /// <summary>Changes an object; what is stored then and whether anything changed, or null if there is none.</summary>
+    public (StoredObject Object, bool Changed)? Change(string shelf, string ns, string name, Func<JsonObject, JsonObject> change)
+    {
+        lock (Gate)
+        {
+            if (Find(shelf, ns, name) is not { } old) return null;
+            var next = change(old.Read());
+            var before = old.Read();
             var metadata = next["metadata"] as JsonObject ?? [];
-            foreach (var kept in new[] { "name", "namespace", "uid", "creationTimestamp", "resourceVersion" })
-                metadata[kept] = current["metadata"]?[kept]?.DeepClone();
+            foreach (var field in kept) metadata[field] = before["metadata"]?[field]?.DeepClone();
             next["metadata"] = metadata;
-            if (JsonNode.DeepEquals(next, current)) return (next, false);
-            metadata["resourceVersion"] = $"{++version}";
-            Shelf(resource)[Key(ns, name)] = next;
-            return ((JsonObject)next.DeepClone(), true);
+            return JsonNode.DeepEquals(next, before) ? (old, false) : (Replace(old, next), true);
         }
     }
 
-    public JsonObject? Delete(string resource, string ns, string name)
+    public StoredObject? Remove(string shelf, string ns, string name)
     {
-        lock (gate)
+        lock (Gate)
         {
-            if (!Shelf(resource).Remove(Key(ns, name), out var gone)) return null;
+            if (!shelves.TryGetValue(shelf, out var objects) || !objects.Remove(Key(ns, name), out var gone)) return null;
             version++;
+            if (Feed.IsHeard) Feed.Publish(new Change(version, ChangeType.Deleted, Seal(shelf, ns, name, gone.Read(), version), gone));
             return gone;
         }
     }
 
     private static string Key(string ns, string name) => $"{ns}/{name}";
 
-    private SortedDictionary<string, JsonObject> Shelf(string resource)
+    private static StoredObject Seal(string shelf, string ns, string name, JsonObject body, long version)
     {
-        if (!objects.TryGetValue(resource, out var shelf)) objects[resource] = shelf = new(StringComparer.Ordinal);
-        return shelf;
-    }
-
-    /// <summary>A Secret's <c>stringData</c> is write-only: it ends up in <c>data</c>, base64-encoded.</summary>
-    private static void MoveStringData(JsonObject body)
-    {
-        if (body["stringData"] is not JsonObject plain) return;
-        if (body["data"] is not JsonObject data) body["data"] = data = [];
-        foreach (var (key, _) in plain) data[key] = Convert.ToBase64String(Encoding.UTF8.GetBytes(plain.Text(key) ?? ""));
-        body.Remove("stringData");
+        var metadata = (JsonObject)body["metadata"]!;
+        metadata["resourceVersion"] = $"{version}";
+        return new StoredObject(string.Intern(shelf), string.Intern(ns), name, metadata.Text("uid") ?? "", version, Json.Bytes(body));
     }
 }

@@ -1,6 +1,3 @@
-using System.Text.Json.Nodes;
-using ControlPlane.Simulators.Wire;
-
 namespace ControlPlane.Simulators.Clusters;
 
 /// <summary>Which object a Kubernetes path names.</summary>
@@ -21,6 +18,7 @@ internal sealed record ResourcePath(string ApiVersion, string Namespace, string 
     {
         ["namespaces"] => new ResourcePath(apiVersion, "", "namespaces", null, null),
         ["namespaces", var name] => new ResourcePath(apiVersion, "", "namespaces", name, null),
+        ["namespaces", var name, "status" or "finalize"] => new ResourcePath(apiVersion, "", "namespaces", name, path[2]),
         ["namespaces", var ns, var resource] => new ResourcePath(apiVersion, ns, resource, null, null),
         ["namespaces", var ns, var resource, var name] => new ResourcePath(apiVersion, ns, resource, name, null),
         ["namespaces", var ns, var resource, var name, var sub] => new ResourcePath(apiVersion, ns, resource, name, sub),
@@ -29,26 +27,4 @@ internal sealed record ResourcePath(string ApiVersion, string Namespace, string 
         [var resource, var name, var sub] => new ResourcePath(apiVersion, "", resource, name, sub),
         _ => null,
     };
-}
-
-/// <summary>Field and label selectors, equality only.</summary>
-internal static class Selectors
-{
-    public static bool Matches(JsonObject item, string fields, string labels) =>
-        Terms(fields).All(term => Field(item, term.Key) == term.Value == term.Equal)
-        && Terms(labels).All(term => ((item["metadata"]?["labels"] as JsonObject).Text(term.Key) == term.Value) == term.Equal);
-
-    private static string? Field(JsonObject item, string path)
-    {
-        JsonNode? node = item;
-        foreach (var name in path.Split('.')) node = (node as JsonObject)?[name];
-        return node?.ToString();
-    }
-
-    private static IEnumerable<(string Key, string Value, bool Equal)> Terms(string selector) =>
-        from term in selector.Split(',', StringSplitOptions.RemoveEmptyEntries)
-        let equal = !term.Contains("!=", StringComparison.Ordinal)
-        let halves = term.Split(equal ? '=' : '!', 2)
-        where halves.Length == 2
-        select (halves[0], halves[1].TrimStart('='), equal);
 }

@@ -36,11 +36,14 @@ internal sealed class CertificateAuthority : IDisposable
         "sha256:" + Convert.ToHexStringLower(SHA256.HashData(certificate.PublicKey.ExportSubjectPublicKeyInfo()));
 
     /// <summary>A server certificate for 127.0.0.1. The common name is as meaningless as on a real BMC.</summary>
-    public X509Certificate2 IssueServer(string commonName)
+    public X509Certificate2 IssueServer(string commonName) => IssueServer(commonName, [IPAddress.Loopback]);
+
+    /// <summary>A server certificate for the given addresses.</summary>
+    public X509Certificate2 IssueServer(string commonName, IEnumerable<IPAddress> addresses)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var names = new SubjectAlternativeNameBuilder();
-        names.AddIpAddress(IPAddress.Loopback);
+        foreach (var address in addresses) names.AddIpAddress(address);
         var request = new CertificateRequest($"CN={commonName}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(names.Build());
         using var issued = Sign(request, "1.3.6.1.5.5.7.3.1");

@@ -6,7 +6,7 @@ internal sealed record JournalEntry
     public required long Sequence { get; init; }
     public required DateTimeOffset Time { get; init; }
 
-    /// <summary><c>bmc</c>, <c>cluster</c> and <c>images</c> were called; <c>machine</c> called somebody or did something.</summary>
+    /// <summary><c>bmc</c>, <c>cluster</c> and <c>images</c> were called; <c>machine</c> called somebody or did something. In a fleet: the cluster's name.</summary>
     public required string Source { get; init; }
 
     /// <summary>1-based slot; 0 when no machine is involved.</summary>
@@ -25,10 +25,10 @@ internal sealed record JournalEntry
 /// Everything that happened, in order, so that a test can assert what the product did to the world. Besides the entries it counts
 /// effects per Idempotency-Key: a count above one is a side effect that was done twice.
 /// </summary>
-internal sealed class Journal(TimeProvider time)
+internal sealed class Journal(TimeProvider time, int capacity = Journal.Large)
 {
     /// <summary>Enough for 10,000 machines that are provisioned once; beyond it the oldest quarter is forgotten.</summary>
-    private const int Capacity = 1_000_000;
+    private const int Large = 1_000_000;
 
     private readonly Lock gate = new();
     private readonly List<JournalEntry> entries = [];
@@ -84,13 +84,14 @@ internal sealed class Journal(TimeProvider time)
     {
         lock (gate)
         {
-            if (entries.Count >= Capacity) entries.RemoveRange(0, Capacity / 4);
+            if (entries.Count >= capacity) entries.RemoveRange(0, capacity / 4);
             entries.Add(new JournalEntry
             {
                 Sequence = ++sequence, Time = time.GetUtcNow(), Source = source, Machine = machine,
                 Method = method, Path = path, Status = status, IdempotencyKey = key, Effect = effect,
             });
             if (key is null || effect is null) return;
+            if (effects.Count >= capacity) effects.Clear();
             if (!effects.TryGetValue(key, out var counts)) effects[key] = counts = new Dictionary<string, int>(StringComparer.Ordinal);
             counts[effect] = counts.GetValueOrDefault(effect) + 1;
         }

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -8,6 +9,11 @@ namespace ControlPlane.Simulators.Wire;
 /// <summary>JSON in and out of the simulated services.</summary>
 internal static class Json
 {
+    private static readonly JsonWriterOptions plain = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    [ThreadStatic]
+    private static ArrayBufferWriter<byte>? buffer;
+
     /// <summary>camelCase, enumerations by name, nulls shown.</summary>
     public static JsonSerializerOptions Compact { get; } = new(JsonSerializerDefaults.Web)
     {
@@ -27,6 +33,17 @@ internal static class Json
         {
             return null;
         }
+    }
+
+    /// <summary>The document as it goes over the wire.</summary>
+    public static byte[] Bytes(JsonNode node)
+    {
+        if (buffer is null or { Capacity: > 1 << 20 }) buffer = new ArrayBufferWriter<byte>(4096);
+        buffer.ResetWrittenCount();
+        using var writer = new Utf8JsonWriter(buffer, plain);
+        node.WriteTo(writer);
+        writer.Flush();
+        return buffer.WrittenSpan.ToArray();
     }
 
     public static Task WriteAsync(HttpResponse response, int status, JsonNode body, CancellationToken cancel) =>
