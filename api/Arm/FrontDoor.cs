@@ -65,6 +65,7 @@ internal static class FrontDoor
         DeploymentEndpoints.Map(app);
         HardwareEndpoints.Map(app);
         UsageEndpoints.Map(app);
+        ConsumptionEndpoints.Map(app);
         return app;
     }
 
