@@ -126,7 +126,7 @@ internal static class Shape
         _ when type == typeof(Guid) => "a GUID",
         _ when type == typeof(DateTimeOffset) => "a time such as 2026-06-01T00:00:00Z",
         _ when type == typeof(int) || type == typeof(long) => "a whole number in range",
-        _ when type.IsPrimitive => "a number",
+        _ when type.IsPrimitive || type == typeof(decimal) => "a number",
         _ => $"a {type.Name}",
     };
 

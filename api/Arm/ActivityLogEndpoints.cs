@@ -59,8 +59,7 @@ internal static partial class ActivityLogEndpoints
             }
         }
 
-        var next = events.Count < PageSize ? null : $"{http.BaseAddress()}{http.Request.Path.ToUriComponent()}?{string.Join('&', http.Request.Query.Where(p => p.Key != "$skipToken").Select(p => $"{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value.ToString())}"))}&%24skipToken={last}";
-        await http.AnswerAsync(new Page<EventData>(events, next));
+        await http.AnswerAsync(new Page<EventData>(events, events.Count < PageSize ? null : http.NextLink(last.ToString(CultureInfo.InvariantCulture))));
     }
 
     private static EventData Read(NpgsqlDataReader row, string tenant)

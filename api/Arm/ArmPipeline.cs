@@ -56,4 +56,11 @@ internal static class ArmPipeline
 
     /// <summary>Scheme and host as the client used them, which is where polling URLs must point.</summary>
     public static string BaseAddress(this HttpContext http) => $"{http.Request.Scheme}://{http.Request.Host}";
+
+    /// <summary>The same list from where a page ends, which <paramref name="skipToken"/> says.</summary>
+    public static string NextLink(this HttpContext http, string skipToken)
+    {
+        var query = http.Request.Query.Where(p => !p.Key.Equals("$skipToken", StringComparison.OrdinalIgnoreCase)).Select(p => $"{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value.ToString())}");
+        return $"{http.BaseAddress()}{http.Request.Path.ToUriComponent()}?{string.Join('&', query)}&%24skipToken={skipToken}";
+    }
 }

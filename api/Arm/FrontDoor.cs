@@ -67,6 +67,7 @@ internal static class FrontDoor
         HardwareEndpoints.Map(app);
         PlacementEndpoints.Map(app);
         UsageEndpoints.Map(app);
+        ConsumptionEndpoints.Map(app);
         return app;
     }
 

@@ -35,14 +35,8 @@ internal static partial class ListQuery
     private static string? ReadText(ResourceRow row, string property) => Json.Read<Dictionary<string, JsonElement>>(row.Properties).GetValueOrDefault(property) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
 
     /// <summary>The same request from the next item on; null at the end.</summary>
-    public static string? NextLink(HttpContext http, IReadOnlyList<ResourceRow> rows, int size)
-    {
-        if (rows.Count < size)
-            return null;
-        var token = Base64Url.EncodeToString(Encoding.UTF8.GetBytes(rows[^1].Key));
-        var query = http.Request.Query.Where(p => !p.Key.Equals("$skipToken", StringComparison.OrdinalIgnoreCase)).Select(p => $"{Uri.EscapeDataString(p.Key)}={Uri.EscapeDataString(p.Value.ToString())}");
-        return $"{http.BaseAddress()}{http.Request.Path.ToUriComponent()}?{string.Join('&', query)}&%24skipToken={token}";
-    }
+    public static string? NextLink(HttpContext http, IReadOnlyList<ResourceRow> rows, int size) =>
+        rows.Count < size ? null : http.NextLink(Base64Url.EncodeToString(Encoding.UTF8.GetBytes(rows[^1].Key)));
 
     private static int Top(IQueryCollection query)
     {

@@ -10,7 +10,7 @@ internal static class ProviderEndpoints
     private static readonly (string Provider, string[] Types)[] Others =
     [
         ("Microsoft.Resources", ["subscriptions", "tenants", "providers", "tags", "resources"]), ("Microsoft.Authorization", ["permissions", "providerOperations"]), ("Microsoft.Insights", ["eventtypes"]),
-        ("ControlPlane.Identity", ["applications", "servicePrincipals", "users", "groups"]), ("Microsoft.PolicyInsights", ["policyStates"]), ("Microsoft.Quota", ["quotas"]), ("Microsoft.Consumption", ["usageDetails"]), ("Microsoft.ResourceGraph", ["resources"]),
+        ("ControlPlane.Identity", ["applications", "servicePrincipals", "users", "groups"]), ("Microsoft.PolicyInsights", ["policyStates"]), ("Microsoft.Quota", ["quotas"]), ("Microsoft.Consumption", ["usageDetails", "pricesheets"]), ("Microsoft.ResourceGraph", ["resources"]),
     ];
 
     /// <summary>Without these nothing could be done, not even registering.</summary>

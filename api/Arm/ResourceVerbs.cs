@@ -33,7 +33,7 @@ internal sealed class ResourceVerbs(NpgsqlDataSource source, ResourceLookup look
                 app.MapArm(HttpMethod.Get, template[..template.LastIndexOf('/')], routes.List(template), http => verbs.ListAsync(http, type));
             }
 
-            if (type.Type != ResourceType.ResourceGroup && type.Type.Segments.Count == 1 && !type.Scopes.HasFlag(ResourceScopes.Subscription))
+            if (type.Type != ResourceType.ResourceGroup && type.Type.Segments.Count == 1 && !type.Scopes.HasFlag(ResourceScopes.Subscription) && type.Scopes != ResourceScopes.Tenant)
                 app.MapArm(HttpMethod.Get, $"/subscriptions/{{subscription}}/providers/{type.Type}", routes.ListBySubscription, http => verbs.ListAsync(http, type));
         }
 

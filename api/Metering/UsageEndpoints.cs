@@ -3,12 +3,11 @@ using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
-using ControlPlane.Persistence.Metering;
 using Microsoft.EntityFrameworkCore;
 
 namespace ControlPlane.Api.Metering;
 
-/// <summary>Quotas (Microsoft.Quota's shapes), usages of a location, and what was consumed (Microsoft.Consumption usageDetails).</summary>
+/// <summary>Quotas (Microsoft.Quota's shapes), and what is used of them in a location.</summary>
 internal static class UsageEndpoints
 {
     private const string Location = "/subscriptions/{subscription}/providers/ControlPlane.BareMetal/locations/{location}";
@@ -20,10 +19,6 @@ internal static class UsageEndpoints
         app.MapArm(HttpMethod.Get, Location + "/usages", new("Usages_List", "ControlPlane.BareMetal/locations/usages/read", "What is used of each quota of a location.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<Usage>))] }, UsagesAsync);
         app.MapArm(HttpMethod.Get, Quota, new("Quotas_Get", "Microsoft.Quota/quotas/read", "A quota.") { Answers = [new(200, "The quota.", typeof(QuotaShown))] }, http => QuotaAsync(http, change: false));
         app.MapArm(HttpMethod.Put, Quota, new("Quotas_CreateOrUpdate", "Microsoft.Quota/quotas/write", "Set a quota.") { Body = typeof(QuotaShown), Answers = [new(200, "The quota.", typeof(QuotaShown))] }, http => QuotaAsync(http, change: true));
-        app.MapArm(HttpMethod.Get, "/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails", new("UsageDetails_List", "Microsoft.Consumption/usageDetails/read", "What was consumed.")
-        {
-            IsPaged = true, Answers = [new(200, "The first thousand records.", typeof(Page<UsageDetail>))],
-        }, ConsumptionAsync);
     }
 
     private static async Task UsagesAsync(HttpContext http)
@@ -61,22 +56,6 @@ internal static class UsageEndpoints
             new(quota?.Limit ?? http.RequestServices.GetRequiredService<Quotas>().DefaultLimit, "LimitValue"), new(family, family), quota?.Used ?? 0, "Count", IsQuotaApplicable: true)));
     }
 
-    private static async Task ConsumptionAsync(HttpContext http)
-    {
-        ApiVersion.Require(http, type: null);
-        var subscription = ((string)http.Request.RouteValues["subscription"]!).ToLowerInvariant();
-        await using var db = await DatabaseAsync(http);
-        var records = await db.Set<UsageRow>().AsNoTracking().Where(u => u.Subscription == subscription).OrderBy(u => u.WindowStart).ThenBy(u => u.ResourceKey).Take(1000).ToListAsync(http.RequestAborted);
-        await http.AnswerAsync(new Page<UsageDetail>([.. records.Select(u => Shown(subscription, u))], NextLink: null));
-    }
-
-    private static UsageDetail Shown(string subscription, UsageRow u)
-    {
-        var name = $"{u.WindowStart:yyyyMMddHH}-{u.Meter}-{u.ResourceKey.Split('/')[^1]}";
-        return new($"/subscriptions/{subscription}/providers/Microsoft.Consumption/usageDetails/{name}", name, "Microsoft.Consumption/usageDetails", "modern",
-            new(u.WindowStart, u.ResourceId, u.Meter, u.Sku, u.Location, u.Quantity, "1 Second"));
-    }
-
     private static (string Subscription, string Location) Scope(HttpContext http)
     {
         var location = Locations.Normalise((string)http.Request.RouteValues["location"]!);
@@ -99,9 +78,4 @@ internal static class UsageEndpoints
 
     /// <summary>What is used of a quota.</summary>
     internal sealed record Usage(LocalizedName Name, int CurrentValue, int Limit, string Unit);
-
-    /// <summary>What a resource consumed in one window.</summary>
-    internal sealed record UsageDetail(string Id, string Name, string Type, string Kind, UsageDetailProperties Properties);
-
-    internal sealed record UsageDetailProperties(DateTimeOffset Date, string ResourceId, string MeterName, string? Product, string? ResourceLocation, double Quantity, string UnitOfMeasure);
 }

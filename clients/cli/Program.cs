@@ -13,6 +13,7 @@ root.Add(RackCommands.Create());
 root.Add(WatchCommand.Create());
 root.Add(OperationCommands.Create());
 root.Add(MachineCommands.Create());
+root.Add(UsageCommand.Create());
 root.Add(LoginCommands.Version());
 
 var parsed = root.Parse(args);

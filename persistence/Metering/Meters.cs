@@ -1,4 +1,5 @@
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Metering;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
 using Npgsql;
@@ -47,7 +48,7 @@ public sealed class UsageRow
 /// <summary>Starts and stops meters inside the transaction of whatever starts and stops the consumption.</summary>
 public static class Meters
 {
-    public const string PhysicalNode = "bare-metal-node-seconds";
+    public const string PhysicalNode = Meter.PhysicalNode;
 
     /// <summary>A running meter goes on: starting twice is starting once.</summary>
     public static async Task StartAsync(NpgsqlConnection connection, ResourceId id, string location, string meter, string? sku, CancellationToken cancel)

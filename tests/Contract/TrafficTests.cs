@@ -67,7 +67,7 @@ public sealed class TrafficTests(ConformanceFixture fixture)
     private static async Task AskAboutProxyAsync(ControlPlaneFixture plane, RegisteredType type)
     {
         var operations = plane.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject().First(entry => entry.Key.Contains($"/providers/{type.Type}/{{", StringComparison.Ordinal) && entry.Value!["put"] is not null).Value;
-        var scope = type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : ArmHttp.SubscriptionPath;
+        var scope = type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : type.Scopes == ResourceScopes.Tenant ? "" : ArmHttp.SubscriptionPath;
         var path = $"{scope}/providers/{type.Type}/{Guid.NewGuid()}";
         await plane.Arm.PutAsync(path, operations!["put"]!["x-ms-examples"]!.AsObject().First().Value!["parameters"]!["body"]!);
         await plane.Arm.PatchAsync(path, new JsonObject { ["properties"] = new JsonObject() });

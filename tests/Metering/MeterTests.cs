@@ -96,6 +96,7 @@ public sealed class MeterTests(BareMetalWorld world)
         var details = await BareMetalWorld.SucceedAsync(world.Arm.GetAsync($"{ArmHttp.SubscriptionPath}/providers/Microsoft.Consumption/usageDetails"));
         return [.. details.Json.GetProperty("value").EnumerateArray().Select(record => record.GetProperty("properties"))
             .Where(record => record.GetProperty("resourceId").GetString()!.EndsWith($"/{name}", StringComparison.OrdinalIgnoreCase))
-            .Select(record => (record.GetProperty("date").GetDateTimeOffset(), record.GetProperty("quantity").GetDouble())).OrderBy(record => record.Item1)];
+            // Sold by the hour, recorded by the second.
+            .Select(record => (record.GetProperty("date").GetDateTimeOffset(), Math.Round(record.GetProperty("quantity").GetDouble() * 3600, 6))).OrderBy(record => record.Item1)];
     }
 }

@@ -284,6 +284,295 @@ export class ProvidersClient {
     }
 }
 
+export class PriceSheetsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    list(top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<PriceSheetListResult>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<PriceSheetListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PriceSheetListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param priceSheetName The name of the priceSheet.
+     * @return The resource.
+     */
+    get(priceSheetName: string, signal?: AbortSignal): Promise<Answer<PriceSheet>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets/{priceSheetName}";
+        if (priceSheetName === undefined || priceSheetName === null)
+            throw new globalThis.Error("The parameter 'priceSheetName' must be defined.");
+        url_ = url_.replace("{priceSheetName}", encodeURIComponent("" + priceSheetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<PriceSheet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PriceSheet;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param priceSheetName The name of the priceSheet.
+     * @return It does.
+     */
+    checkExistence(priceSheetName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets/{priceSheetName}";
+        if (priceSheetName === undefined || priceSheetName === null)
+            throw new globalThis.Error("The parameter 'priceSheetName' must be defined.");
+        url_ = url_.replace("{priceSheetName}", encodeURIComponent("" + priceSheetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param priceSheetName The name of the priceSheet.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(priceSheetName: string, body: PriceSheet, signal?: AbortSignal): Promise<Answer<PriceSheet>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets/{priceSheetName}";
+        if (priceSheetName === undefined || priceSheetName === null)
+            throw new globalThis.Error("The parameter 'priceSheetName' must be defined.");
+        url_ = url_.replace("{priceSheetName}", encodeURIComponent("" + priceSheetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<PriceSheet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PriceSheet;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PriceSheet;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param priceSheetName The name of the priceSheet.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(priceSheetName: string, body: PriceSheetUpdate, signal?: AbortSignal): Promise<Answer<PriceSheet>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets/{priceSheetName}";
+        if (priceSheetName === undefined || priceSheetName === null)
+            throw new globalThis.Error("The parameter 'priceSheetName' must be defined.");
+        url_ = url_.replace("{priceSheetName}", encodeURIComponent("" + priceSheetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<PriceSheet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PriceSheet;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param priceSheetName The name of the priceSheet.
+     * @return Deleted.
+     */
+    delete(priceSheetName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Metering/priceSheets/{priceSheetName}";
+        if (priceSheetName === undefined || priceSheetName === null)
+            throw new globalThis.Error("The parameter 'priceSheetName' must be defined.");
+        url_ = url_.replace("{priceSheetName}", encodeURIComponent("" + priceSheetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class PolicyDefinitionsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -4725,7 +5014,7 @@ export class RacksClient {
     }
 }
 
-export class UsageDetailsClient {
+export class PriceSheetClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
     protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
@@ -4736,12 +5025,12 @@ export class UsageDetailsClient {
     }
 
     /**
-     * What was consumed.
+     * The prices that are in force for the subscription.
      * @param subscriptionId The subscription's id.
-     * @return The first thousand records.
+     * @return The prices.
      */
-    list(subscriptionId: string, signal?: AbortSignal): Promise<Answer<UsageDetailListResult>> {
-        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Consumption/usageDetails";
+    get(subscriptionId: string, signal?: AbortSignal): Promise<Answer<PricesInForce>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.Consumption/pricesheets/default";
         if (subscriptionId === undefined || subscriptionId === null)
             throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
         url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
@@ -4756,17 +5045,17 @@ export class UsageDetailsClient {
         };
 
         return this.http.fetch(url_, options_).then((_response: Response) => {
-            return this.processList(_response);
+            return this.processGet(_response);
         });
     }
 
-    protected processList(response: Response): Promise<Answer<UsageDetailListResult>> {
+    protected processGet(response: Response): Promise<Answer<PricesInForce>> {
         const status = response.status;
         let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
         if (status === 200) {
             return response.text().then((_responseText) => {
             let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UsageDetailListResult;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PricesInForce;
             return new Answer(status, _headers, result200);
             });
         } else {
@@ -9038,6 +9327,70 @@ export class RoleDefinitionsClient {
     }
 }
 
+export class UsageDetailsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * What was consumed in each hour and what it costs, in the order of time.
+     * @param scope The id of what it is said of: a subscription, a resource group, or a resource.
+     * @param filter (optional) properties/usageStart and properties/usageEnd with ge, gt, le and lt; properties/resourceGroup and properties/instanceName (or instanceId) with eq; joined by and. A date without a time is the whole day.
+     * @param top (optional) Records per page, 1 to 1000.
+     * @return A page.
+     */
+    list(scope: string, filter?: string | undefined, top?: number | undefined, signal?: AbortSignal): Promise<Answer<UsageDetailListResult>> {
+        let url_ = this.baseUrl + "/{scope}/providers/Microsoft.Consumption/usageDetails?";
+        if (scope === undefined || scope === null)
+            throw new globalThis.Error("The parameter 'scope' must be defined.");
+        url_ = url_.replace("{scope}", encodeURIComponent("" + scope));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<UsageDetailListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UsageDetailListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 /** One piece of work on the machine and its steps (Azure Operator Nexus' `actionStates[]`). */
 export interface ActionState {
     actionType: string;
@@ -10069,6 +10422,21 @@ export interface ManagementLockUpdateProperties {
     [key: string]: any;
 }
 
+/** What is priced. */
+export interface MeterDetails {
+    meterName: string;
+    meterCategory: string;
+    /** The only SKU that the price is for; every one when absent. */
+    meterSubCategory?: string | undefined;
+    /** The only location that the price is for; every one when absent. */
+    meterLocation?: string | undefined;
+    unit: string;
+    totalIncludedQuantity: number;
+    pretaxStandardRate: number;
+
+    [key: string]: any;
+}
+
 /** One network port of the host. */
 export interface NicInventory {
     name?: string | undefined;
@@ -10403,6 +10771,110 @@ export enum PolicyType {
 export interface PowerOffParameters {
     /** Cut the power at once. */
     skipShutdown?: boolean;
+
+    [key: string]: any;
+}
+
+/** What a unit of a meter costs from a time on: until the next price of the same meter, SKU and location. */
+export interface Price {
+    /** A meter's name. */
+    meter: string;
+    /** The only SKU, such as a hardware model, that the price is for; every one when absent. */
+    sku?: string | undefined;
+    /** The only location that the price is for; every one when absent. */
+    location?: string | undefined;
+    /** Per unit of measure, in the sheet's currency; 0 is a price too, free of charge. */
+    unitPrice: number;
+    /** The meter's own unit, such as `1 Hour`: stated for readers, it cannot be another. */
+    unitOfMeasure?: string | undefined;
+    /** Units that each subscription has free of charge in a calendar month (UTC), the first ones that it uses. */
+    includedQuantity?: number;
+    /** A full hour. */
+    effectiveFrom: string;
+
+    [key: string]: any;
+}
+
+/** What consumption costs. The sheet `default` holds for every subscription; a sheet with a subscription's id as its name holds for that one and wins where it has a price. It stands at the tenant, for who runs the control plane sets prices and who owns a subscription does not. Usage that no price fits is shown as not priced, never as free. */
+export interface PriceSheet {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** ControlPlane.Metering/priceSheets */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: PriceSheetProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface PriceSheetListResult {
+    value: PriceSheet[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** What consumption costs. The sheet `default` holds for every subscription; a sheet with a subscription's id as its name holds for that one and wins where it has a price. It stands at the tenant, for who runs the control plane sets prices and who owns a subscription does not. Usage that no price fits is shown as not priced, never as free. */
+export interface PriceSheetProperties {
+    /** ISO 4217, for every price of the sheet. */
+    currency: string;
+    /** Those of one meter, SKU and location in the order in which they come into force. */
+    prices: Price[];
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface PriceSheetUpdate {
+    properties?: PriceSheetUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** What consumption costs. The sheet `default` holds for every subscription; a sheet with a subscription's id as its name holds for that one and wins where it has a price. It stands at the tenant, for who runs the control plane sets prices and who owns a subscription does not. Usage that no price fits is shown as not priced, never as free. */
+export interface PriceSheetUpdateProperties {
+    /** ISO 4217, for every price of the sheet. */
+    currency?: string | undefined;
+    /** Those of one meter, SKU and location in the order in which they come into force. */
+    prices?: Price[] | undefined;
+
+    [key: string]: any;
+}
+
+/** A price that is in force, with its meter. */
+export interface PriceShown {
+    billingPeriodId: string;
+    meterId: string;
+    unitOfMeasure: string;
+    /** Units that the subscription has free of charge in a calendar month. */
+    includedQuantity: number;
+    unitPrice: number;
+    /** ISO 4217. */
+    currencyCode: string;
+    effectiveFrom: string;
+    meterDetails: MeterDetails;
+
+    [key: string]: any;
+}
+
+/** The prices of a subscription as they are in force (Microsoft.Consumption PriceSheetResult). */
+export interface PricesInForce {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: PricesInForceProperties;
+
+    [key: string]: any;
+}
+
+export interface PricesInForceProperties {
+    pricesheets: PriceShown[];
 
     [key: string]: any;
 }
@@ -11105,12 +11577,13 @@ export interface Usage {
     [key: string]: any;
 }
 
-/** What a resource consumed in one window. */
+/** What a resource consumed in an hour (Microsoft.Consumption ModernUsageDetail); its tags are those that the resource has now. */
 export interface UsageDetail {
     readonly id: string;
     readonly name: string;
     readonly type: string;
     kind: string;
+    tags?: { [key: string]: string; } | undefined;
     properties: UsageDetailProperties;
 
     [key: string]: any;
@@ -11124,14 +11597,48 @@ export interface UsageDetailListResult {
     [key: string]: any;
 }
 
+/** Quantity and cost. Nothing is rounded: round the sum. */
 export interface UsageDetailProperties {
+    /** The begin of the hour. */
     date: string;
-    resourceId: string;
+    /** The first day of the calendar month (UTC), in which included quantities are used up. */
+    billingPeriodStartDate: string;
+    /** The last day of the month. */
+    billingPeriodEndDate: string;
+    subscriptionGuid: string;
+    meterId: string;
     meterName: string;
-    product?: string | undefined;
-    resourceLocation?: string | undefined;
+    meterCategory: string;
+    /** The SKU. */
+    meterSubCategory?: string | undefined;
+    meterRegion: string;
+    product: string;
+    /** In units of measure. */
     quantity: number;
     unitOfMeasure: string;
+    /** False when no price sheet has a price for it: then there is no price and no cost, which is not a cost of 0. */
+    isPriced: boolean;
+    /** The price of a unit. */
+    unitPrice?: number | undefined;
+    /** The price of a unit after what is included, which is shared by all that the subscription used in the hour. */
+    effectivePrice?: number | undefined;
+    /** Quantity times effective price. */
+    costInBillingCurrency?: number | undefined;
+    /** ISO 4217. */
+    billingCurrencyCode?: string | undefined;
+    resourceId: string;
+    /** The resource's id, as Azure's modern records have it. */
+    instanceName: string;
+    resourceGroup?: string | undefined;
+    resourceLocation: string;
+    /** The namespace of the resource. */
+    consumedService: string;
+    /** Usage. */
+    chargeType: string;
+    /** UsageBased. */
+    frequency: string;
+    /** JSON: why there is no price. */
+    additionalInfo?: string | undefined;
 
     [key: string]: any;
 }
