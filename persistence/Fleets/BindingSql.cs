@@ -3,11 +3,11 @@ namespace ControlPlane.Persistence.Fleets;
 /// <summary>The statements by which bindings are claimed and their outcomes stored: the table is the queue.</summary>
 public static class BindingSql
 {
-    /// <summary>$1 how many, $2 for how long. What is more urgent comes first, then what waits longest.</summary>
+    /// <summary>$1 how many, $2 for how long. Of members that the control plane calls; what is more urgent comes first, then what waits longest.</summary>
     public const string Claim = """
         with picked as (
-            select placement_id, member_id from placement_bindings
-            where due_at <= now() and (lease_until is null or lease_until < now())
+            select placement_id, member_id from placement_bindings b
+            where due_at <= now() and (lease_until is null or lease_until < now()) and not exists (select from fleet_members m where m.id = b.member_id and m.is_pull)
             order by priority, due_at limit $1 for update skip locked)
         update placement_bindings b set lease_until = now() + $2
         from picked p, fleet_members m, resources c

@@ -27,6 +27,9 @@ public sealed class FleetMemberRow
 
     public required string Taints { get; set; }
 
+    /// <summary>An agent in the cluster fetches the work; nobody calls the cluster.</summary>
+    public bool IsPull { get; set; }
+
     /// <summary>It leaves: nothing is placed on it any more.</summary>
     public bool IsLeaving { get; set; }
 

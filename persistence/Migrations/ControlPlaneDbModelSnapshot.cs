@@ -712,6 +712,77 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("hardware_identities", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Clusters.ClusterInventoryRow", b =>
+                {
+                    b.Property<string>("ClusterKey")
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("AddOns")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("add_ons");
+
+                    b.Property<byte[]>("AgentCertificate")
+                        .HasColumnType("bytea")
+                        .HasColumnName("agent_certificate");
+
+                    b.Property<DateTimeOffset?>("AgentCertificateExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("agent_certificate_expires_at");
+
+                    b.Property<int>("AgentEpoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("agent_epoch");
+
+                    b.Property<string>("AgentVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("agent_version");
+
+                    b.Property<int>("CoreCount")
+                        .HasColumnType("integer")
+                        .HasColumnName("core_count");
+
+                    b.Property<string>("Distribution")
+                        .HasColumnType("text")
+                        .HasColumnName("distribution");
+
+                    b.Property<DateTimeOffset?>("InventoryAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("inventory_at");
+
+                    b.Property<string>("KubernetesVersion")
+                        .HasColumnType("text")
+                        .HasColumnName("kubernetes_version");
+
+                    b.Property<DateTimeOffset?>("LastSeen")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_seen");
+
+                    b.Property<long>("MemoryBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("memory_bytes");
+
+                    b.Property<int>("NodeCount")
+                        .HasColumnType("integer")
+                        .HasColumnName("node_count");
+
+                    b.Property<string>("NodeImages")
+                        .IsRequired()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("node_images");
+
+                    b.Property<int>("ReadyNodeCount")
+                        .HasColumnType("integer")
+                        .HasColumnName("ready_node_count");
+
+                    b.HasKey("ClusterKey")
+                        .HasName("pk_cluster_inventories");
+
+                    b.ToTable("cluster_inventories", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
                 {
                     b.Property<string>("DeploymentKey")
@@ -783,6 +854,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<bool>("IsLeaving")
                         .HasColumnType("boolean")
                         .HasColumnName("is_leaving");
+
+                    b.Property<bool>("IsPull")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_pull");
 
                     b.Property<string>("Labels")
                         .IsRequired()
@@ -2006,6 +2081,16 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_hardware_identities_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Clusters.ClusterInventoryRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ClusterKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_cluster_inventories_resources_cluster_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>

@@ -49,7 +49,8 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
     {
         var row = await context.FindAsync(clusterId, stop) ?? throw new OperationFailedException("ClusterNotFound", $"The cluster '{clusterId}' does not exist any more.");
         var token = await context.SecretAsync("credentials.token", stop, row.Key) ?? throw new OperationFailedException("ClusterCredentialsMissing", $"The cluster '{clusterId}' has no token; PUT it again with credentials.token.");
-        return (row.Read<ConnectedCluster>(), token);
+        var cluster = row.Read<ConnectedCluster>();
+        return cluster.ApiServer is null ? throw new OperationFailedException("ClusterNotReachable", $"The cluster '{clusterId}' is reached by an agent of its own (access Pull); machines join clusters with the access Push.") : (cluster, token);
     }
 
     public void Dispose()
@@ -58,7 +59,7 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
             connection.Http.Dispose();
     }
 
-    private Connection ConnectionTo(ConnectedCluster cluster) => connections.GetOrAdd((cluster.ApiServer.ToString(), cluster.CaCertificate), _ => new(Client(cluster)));
+    private Connection ConnectionTo(ConnectedCluster cluster) => connections.GetOrAdd((cluster.ApiServer!.ToString(), cluster.CaCertificate), _ => new(Client(cluster)));
 
     private static HttpClient Client(ConnectedCluster cluster)
     {

@@ -69,9 +69,9 @@ internal sealed class JoinFleet(PlacementSignal signal) : Operation<FleetMember,
         context.Also(async (transaction, token) =>
         {
             await transaction.ExecuteAsync("""
-                insert into fleet_members (resource_key, fleet_key, cluster_key, name, labels, properties, taints, is_leaving) values ($1, $2, $3, $4, $5::jsonb, '{}', $6::jsonb, false)
-                on conflict (resource_key) do update set labels = excluded.labels, taints = excluded.taints, is_leaving = false
-                """, token, context.Resource.Key, context.Id.Parent!.Key, cluster.Key, context.Id.Name, Json.Write(labels), Json.Write(context.Wanted.Taints));
+                insert into fleet_members (resource_key, fleet_key, cluster_key, name, labels, properties, taints, is_pull, is_leaving) values ($1, $2, $3, $4, $5::jsonb, '{}', $6::jsonb, $7, false)
+                on conflict (resource_key) do update set labels = excluded.labels, taints = excluded.taints, is_pull = excluded.is_pull, is_leaving = false
+                """, token, context.Resource.Key, context.Id.Parent!.Key, cluster.Key, context.Id.Name, Json.Write(labels), Json.Write(context.Wanted.Taints), cluster.Read<ConnectedCluster>().Access is ClusterAccess.Pull);
             await transaction.ExecuteAsync("update placements set schedule_due = true where fleet_key = $1", token, context.Id.Parent.Key);
         });
         signal.Seen([]);

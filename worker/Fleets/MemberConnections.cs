@@ -27,7 +27,8 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             foreach (var row in (await source.FindResourcesAsync(stale, stop)).Where(row => tokens.ContainsKey(row.Key)))
             {
                 var cluster = row.Read<ConnectedCluster>();
-                known[row.Key] = (row.Version, new(clients.GetOrAdd(cluster.CaCertificate ?? "", Client), cluster.ApiServer, tokens[row.Key]));
+                if (cluster.ApiServer is { } server)
+                    known[row.Key] = (row.Version, new(clients.GetOrAdd(cluster.CaCertificate ?? "", Client), server, tokens[row.Key]));
             }
         }
 

@@ -13,6 +13,37 @@ namespace ControlPlane.Persistence.Migrations
         protected override void Up(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.CreateTable(
+                name: "cluster_inventories",
+                columns: table => new
+                {
+                    cluster_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    last_seen = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    inventory_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    kubernetes_version = table.Column<string>(type: "text", nullable: true),
+                    distribution = table.Column<string>(type: "text", nullable: true),
+                    node_count = table.Column<int>(type: "integer", nullable: false),
+                    ready_node_count = table.Column<int>(type: "integer", nullable: false),
+                    core_count = table.Column<int>(type: "integer", nullable: false),
+                    memory_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    node_images = table.Column<string>(type: "jsonb", nullable: false),
+                    add_ons = table.Column<string>(type: "jsonb", nullable: false),
+                    agent_version = table.Column<string>(type: "text", nullable: true),
+                    agent_epoch = table.Column<int>(type: "integer", nullable: false),
+                    agent_certificate = table.Column<byte[]>(type: "bytea", nullable: true),
+                    agent_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_cluster_inventories", x => x.cluster_key);
+                    table.ForeignKey(
+                        name: "fk_cluster_inventories_resources_cluster_key",
+                        column: x => x.cluster_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "fleet_members",
                 columns: table => new
                 {
@@ -25,6 +56,7 @@ namespace ControlPlane.Persistence.Migrations
                     labels = table.Column<string>(type: "jsonb", nullable: false),
                     properties = table.Column<string>(type: "jsonb", nullable: false),
                     taints = table.Column<string>(type: "jsonb", nullable: false),
+                    is_pull = table.Column<bool>(type: "boolean", nullable: false),
                     is_leaving = table.Column<bool>(type: "boolean", nullable: false),
                     unreachable = table.Column<string>(type: "text", nullable: true)
                 },
@@ -297,6 +329,9 @@ namespace ControlPlane.Persistence.Migrations
         /// <inheritdoc />
         protected override void Down(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.DropTable(
+                name: "cluster_inventories");
+
             migrationBuilder.DropTable(
                 name: "manifest_blobs");
 
