@@ -45,7 +45,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
         {
             var offered = new JoinCredentials
             {
-                ApiServer = cluster.ApiServer,
+                ApiServer = cluster.ApiServer!,
                 CaCertificate = cluster.CaCertificate,
                 CaHash = CaHash(cluster.CaCertificate),
                 Token = $"{RandomText(6)}.{RandomText(16)}",
