@@ -14,6 +14,7 @@ var benches = new Dictionary<string, Func<Stack, IAsyncEnumerable<Measure>>>(Str
     ["rack"] = RackBench.RunAsync,
     ["machines"] = MachinesBench.RunAsync,
     ["list"] = ListBench.RunAsync,
+    ["fleet"] = FleetBench.RunAsync,
     // Last: it leaves the database of the others for the one that people use.
     ["up"] = StartBench.RunAsync,
 };
