@@ -38,6 +38,9 @@ internal sealed partial class FleetSelection
         return new(terms);
     }
 
+    /// <summary>Only those of them that are also exposed to a CVE.</summary>
+    public FleetSelection ExposedTo(string cve) => new([.. terms, ("cve", false, cve)]);
+
     /// <summary>The condition on a member <c>m</c>, its cluster <c>c</c> and inventory <c>i</c>, beginning with and; its values become parameters of the command.</summary>
     public string Where(NpgsqlCommand command) => string.Concat(terms.Select(term => $" and {(term.IsNot ? "not " : "")}coalesce({Condition(command, term.Name, term.Value)}, false)"));
 
