@@ -67,7 +67,7 @@ internal sealed partial class FleetSelection
         "nodeImage" => $"jsonb_exists(i.node_images, {Parameter(command, value)})",
         "connectivity" => $"lower(coalesce(c.status->>'connectivityStatus', 'Connecting')) = lower({Parameter(command, value)})",
         "compliance" => $"""
-            lower({Parameter(command, value)}) = coalesce((select case when bool_and(s.is_compliant) then 'compliant' else 'noncompliant' end from policy_states s
+            lower({Parameter(command, value)}) = coalesce((select case bool_and(s.is_compliant) when true then 'compliant' when false then 'noncompliant' end from policy_states s
                 where s.subscription = c.subscription and s.resource_key = m.cluster_key and s.effect <> 'disabled'), 'notjudged')
             """,
         "cve" => $"exists (select from hits h where h.cve = upper({Parameter(command, value)}) and (jsonb_exists(i.node_images, h.image) or i.add_ons->>h.add_on = h.version))",
