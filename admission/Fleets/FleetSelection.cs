@@ -25,17 +25,17 @@ internal sealed partial class FleetSelection
     {
         if (string.IsNullOrWhiteSpace(filter))
             return All;
-        var terms = new List<(string, bool, string)>();
+        var read = new List<(string, bool, string)>();
         for (var at = 0; at < filter.Length;)
         {
             var term = Term().Match(filter, at);
             if (!term.Success || filter.Contains('\0', StringComparison.Ordinal))
                 throw ArmErrors.InvalidFilter(filter.Replace('\0', '?'), $"at character {at + 1}: expected {{name}} eq|ne '{{value}}'; names are {Names}; terms are joined by and.");
-            terms.Add((term.Groups["name"].Value, term.Groups["not"].Success, term.Groups["value"].Value.Replace("''", "'", StringComparison.Ordinal)));
+            read.Add((term.Groups["name"].Value, term.Groups["not"].Success, term.Groups["value"].Value.Replace("''", "'", StringComparison.Ordinal)));
             at = term.Index + term.Length;
         }
 
-        return new(terms);
+        return new(read);
     }
 
     /// <summary>Only those of them that are also exposed to a CVE.</summary>
