@@ -78,7 +78,10 @@ public sealed class ServerSideApplyTests
     {
         await using var fleet = await TestFleet.StartAsync();
         const string path = "/api/v1/nodes/nodepool1-000000";
-        static JsonObject Taint(string key) => JsonNode.Parse($$"""{"apiVersion":"v1","kind":"Node","spec":{"taints":[{"key":"{{key}}","effect":"NoSchedule"}]}}""")!.AsObject();
+        static JsonObject Taint(string key) => new()
+        {
+            ["apiVersion"] = "v1", ["kind"] = "Node", ["spec"] = new JsonObject { ["taints"] = new JsonArray(new JsonObject { ["key"] = key, ["effect"] = "NoSchedule" }) },
+        };
         Assert.Equal(200, (await fleet.ApplyAsync(path, Taint("policy.example/noncompliant"), "policy")).Status);
         var refused = await fleet.ApplyAsync(path, Taint("maintenance.example"), "maintenance");
         Assert.Equal((409, ".spec.taints"), (refused.Status, refused.Body["details"]!["causes"]![0]!["field"]!.GetValue<string>()));
@@ -113,7 +116,7 @@ public sealed class ServerSideApplyTests
     public async Task Without_a_field_manager_nothing_is_applied()
     {
         await using var fleet = await ShopAsync();
-        Assert.Equal(400, (await fleet.SendAsync("PATCH", Manifests.Web, Manifests.Deployment(), TestFleet.Apply)).Status);
+        Assert.Equal(422, (await fleet.SendAsync("PATCH", Manifests.Web, Manifests.Deployment(), TestFleet.Apply)).Status);
         Assert.Equal(415, (await fleet.SendAsync("PATCH", "/api/v1/namespaces/shop?fieldManager=x", Manifests.Namespace("shop"), "text/plain")).Status);
         var invalid = Manifests.Deployment();
         invalid["spec"]!["selector"]!["matchLabels"]!["app"] = "other";
