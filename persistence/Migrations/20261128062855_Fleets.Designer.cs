@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128060931_Fleets")]
+    [Migration("20261128062855_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -942,6 +942,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int>("Attempts")
                         .HasColumnType("integer")
                         .HasColumnName("attempts");
+
+                    b.Property<long>("Claims")
+                        .HasColumnType("bigint")
+                        .HasColumnName("claims");
 
                     b.Property<int>("DesiredRevision")
                         .HasColumnType("integer")
