@@ -85,8 +85,14 @@ internal static class ArmErrors
     public static ArmException UnsupportedMediaType(string? type) =>
         new(415, new("UnsupportedMediaType", $"The media type '{type}' is not supported; send application/json."));
 
+    public static ArmException EncodedBody(string encoding) =>
+        new(415, new("UnsupportedMediaType", $"The content encoding '{encoding}' is not supported; send the body as it is."));
+
     public static ArmException BodyTooLarge(long limit) =>
-        new(413, new("RequestContentTooLarge", $"The request body is larger than {limit / 1024 / 1024} MiB."));
+        new(413, new("RequestContentTooLarge", $"The request body is larger than {(limit < 1024 * 1024 ? $"{limit / 1024} KiB" : $"{limit / 1024 / 1024} MiB")}."));
+
+    public static ArmException BodyTooSlow(TimeSpan limit) =>
+        new(408, new("RequestTimeout", $"The request body did not arrive within {limit.TotalSeconds:0} seconds."));
 
     public static ArmException NotJson(string why) =>
         new(400, new("InvalidRequestContent", $"The request content is not valid JSON: {why}"));

@@ -1,3 +1,4 @@
+using System.Text;
 using ControlPlane.Persistence.Arm;
 
 namespace ControlPlane.Admission.Authorization;
@@ -61,5 +62,14 @@ internal sealed class Grants(IReadOnlyList<Grant> all)
 
     /// <summary>Whether a path is a scope's own or below it: whole segments, in any case.</summary>
     private static bool IsWithin(string path, string scope) =>
-        scope.Length == 1 || (path.StartsWith(scope, StringComparison.OrdinalIgnoreCase) && (path.Length == scope.Length || path[scope.Length] == '/'));
+        scope.Length == 1 || (path.Length >= scope.Length && (path.Length == scope.Length || path[scope.Length] == '/') && IsSame(path.AsSpan(0, scope.Length), scope));
+
+    /// <summary>
+    /// Whether two ids have the same key, which is what the store tells them apart by. It is not the comparison that ignores case, to which more letters are the same: 'µ' is not 'μ', and a group of
+    /// either name is another group.
+    /// </summary>
+    private static bool IsSame(ReadOnlySpan<char> one, ReadOnlySpan<char> other) =>
+        Ascii.EqualsIgnoreCase(one, other) || ((!Ascii.IsValid(one) || !Ascii.IsValid(other)) && Key(one) == Key(other));
+
+    private static string Key(ReadOnlySpan<char> id) => id.ToString().ToLowerInvariant();
 }

@@ -1,3 +1,4 @@
+using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Deployments.Functions;
 using ControlPlane.Contracts.Arm;
 
@@ -138,6 +139,13 @@ internal static class ResourceAddress
                 throw new TemplateException($"has the name '{name}', which must read {{names of {outer}}}/{{namespace of the extension}}/{{name}}");
             var extended = Of(outer, string.Join('/', parts[..own]), _ => null, context);
             return Below(extended, type[(marker + "/providers/".Length)..], string.Join('/', parts[(own + 1)..]));
+        }
+
+        // Where a nested deployment goes is written by whoever wrote the template: one name each, not a path that leads on.
+        foreach (var part in NestedDeployment.Is(type) ? (string?[])[name, property("subscriptionId"), property("resourceGroup")] : [])
+        {
+            if (part is not null && !ResourceEnvelope.IsName(part))
+                throw new TemplateException($"names '{part}', which is not the name of a deployment, a subscription or a resource group");
         }
 
         var subscription = NestedDeployment.Is(type) ? property("subscriptionId") ?? context.Subscription : context.Subscription;

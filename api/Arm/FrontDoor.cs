@@ -22,12 +22,12 @@ internal static class FrontDoor
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Limits.MaxRequestBodySize = RequestBody.Limit;
-            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+            RequestLimits.Apply(kestrel, builder.Configuration);
         });
         builder.AddTls();
         builder.Services.AddAdmission();
         builder.Services.AddOptions<ThrottlingOptions>().Bind(builder.Configuration.GetSection("Throttling"));
+        builder.Services.AddOptions<RequestLimits>().Bind(builder.Configuration.GetSection("Limits"));
         builder.Services.AddSingleton<ResourceVerbs>();
         builder.Services.AddSingleton<OperationHints>();
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
@@ -46,6 +46,7 @@ internal static class FrontDoor
         app.UseMiddleware<Throttling>();
         app.UseRouting();
         app.UseMiddleware<RouteAuthorization>();
+        app.UseMiddleware<FairShare>();
         var open = app.MapGroup("").WithMetadata(OpenRoute.Instance);
         open.MapServiceDefaults();
         ProvisioningDoor.Map(open);

@@ -88,7 +88,10 @@ internal static partial class ListQuery
 
         if (page is { TagValue: not null, TagName: null })
             throw ArmErrors.InvalidFilter(filter, "tagValue is compared together with tagName.");
-        return page.Types is [] || (page.Within is { ResourceGroup: { } wanted } && list.Within?.ResourceGroup is { } given && !wanted.Equals(given, StringComparison.OrdinalIgnoreCase)) ? null : page;
+        if (page.Types is [])
+            return null;
+        // A list of a group, or of what is in one, stays what it is or becomes empty: a filter narrows.
+        return list.Within?.GroupId is not { } given ? page : given.Equals(page.Within?.GroupId) ? page with { Within = list.Within } : null;
     }
 
     /// <summary>Extension resources of the scope and above (<c>atScope()</c>), of the scope alone, or also of what is below, which is the default.</summary>

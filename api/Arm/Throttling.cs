@@ -24,11 +24,17 @@ internal sealed record ThrottlingOptions
 
     /// <summary>Requests of one subscription that may wait for their turn.</summary>
     public int WaitingPerSubscription { get; set; } = 400;
+
+    /// <summary>Less than a subscription's share, so that one principal leaves room for the others in it. Those whose body is still on its way count.</summary>
+    public int AtOncePerPrincipal { get; set; } = 20;
+
+    /// <summary>Requests of one principal in one subscription that may wait for their turn.</summary>
+    public int WaitingPerPrincipal { get; set; } = 400;
 }
 
 /// <summary>
 /// Azure Resource Manager's request limits: a token bucket per principal, subscription and kind of request, told by <c>x-ms-ratelimit-remaining-*</c>; 429 and
-/// <c>Retry-After</c> when it is empty. Polling an operation costs nothing. Besides, each subscription has a share of this replica only.
+/// <c>Retry-After</c> when it is empty. Polling an operation costs nothing. How much is worked on at once is <see cref="FairShare"/>'s.
 /// </summary>
 internal sealed class Throttling(RequestDelegate next, Authorizer authorizer, IOptions<ThrottlingOptions> options)
 {
@@ -36,10 +42,6 @@ internal sealed class Throttling(RequestDelegate next, Authorizer authorizer, IO
     private static readonly string[] Kinds = ["reads", "writes", "deletes"];
 
     private readonly PartitionedRateLimiter<(string Principal, string Scope)>[] budgets = [Limiter(options.Value.Reads), Limiter(options.Value.Writes), Limiter(options.Value.Deletes)];
-
-    private readonly PartitionedRateLimiter<string> shares = PartitionedRateLimiter.Create<string, string>(
-        scope => RateLimitPartition.GetConcurrencyLimiter(scope, _ => new() { PermitLimit = options.Value.AtOncePerSubscription, QueueLimit = options.Value.WaitingPerSubscription, QueueProcessingOrder = QueueProcessingOrder.OldestFirst }),
-        StringComparer.OrdinalIgnoreCase);
 
     public async Task InvokeAsync(HttpContext http)
     {
@@ -49,17 +51,21 @@ internal sealed class Throttling(RequestDelegate next, Authorizer authorizer, IO
             return;
         }
 
-        var path = http.Request.Path.Value ?? "/";
-        var scope = SubscriptionOf(path);
-        // A subscription that the caller does not see has no budget of its own: else whoever made up names would never run out.
-        if (scope.Length > 0 && !(await authorizer.GrantsOfAsync(principal.ObjectId, principal.Groups, http.RequestAborted)).Sees(Subscriptions + scope))
-            scope = "";
-        if (!IsPoll(http.Request, path))
-            Spend(http, principal, scope);
-        using var share = await shares.AcquireAsync(scope, 1, http.RequestAborted);
-        if (!share.IsAcquired)
-            throw ArmErrors.Throttled("Too many requests of this subscription are being worked on.", TimeSpan.FromSeconds(1));
+        if (!IsPoll(http.Request))
+            Spend(http, principal, ScopeOf(http.Request.Path, await authorizer.GrantsOfAsync(principal.ObjectId, principal.Groups, http.RequestAborted)));
         await next(http);
+    }
+
+    /// <summary>
+    /// The subscription that a request is about, in lower case; empty at the tenant, and for a subscription that the caller does not see: else whoever made up names would never run out.
+    /// </summary>
+    public static string ScopeOf(PathString path, Grants grants)
+    {
+        if (path.Value is not { } text || !text.StartsWith(Subscriptions, StringComparison.OrdinalIgnoreCase))
+            return "";
+        var end = text.IndexOf('/', Subscriptions.Length);
+        var scope = (end < 0 ? text[Subscriptions.Length..] : text[Subscriptions.Length..end]).ToLowerInvariant();
+        return scope.Length > 0 && grants.Sees(Subscriptions + scope) ? scope : "";
     }
 
     private void Spend(HttpContext http, Principal principal, string scope)
@@ -78,16 +84,7 @@ internal sealed class Throttling(RequestDelegate next, Authorizer authorizer, IO
         who => RateLimitPartition.GetTokenBucketLimiter(who, _ => new() { TokenLimit = budget.Burst, TokensPerPeriod = budget.PerSecond, ReplenishmentPeriod = TimeSpan.FromSeconds(1), QueueLimit = 0, AutoReplenishment = true }));
 
     /// <summary>Nothing else is free, whatever it is called: a resource group may bear the same name.</summary>
-    private static bool IsPoll(HttpRequest request, string path) => HttpMethods.IsGet(request.Method) && path.Split('/') is [_, _, _, var providers, _, var locations, _, var kind, _]
+    private static bool IsPoll(HttpRequest request) => HttpMethods.IsGet(request.Method) && request.Path.Value?.Split('/') is [_, _, _, var providers, _, var locations, _, var kind, _]
         && providers.Equals("providers", StringComparison.OrdinalIgnoreCase) && locations.Equals("locations", StringComparison.OrdinalIgnoreCase)
         && (kind.Equals("operationStatuses", StringComparison.OrdinalIgnoreCase) || kind.Equals("operationResults", StringComparison.OrdinalIgnoreCase));
-
-    /// <summary>In lower case; empty at the tenant.</summary>
-    private static string SubscriptionOf(string path)
-    {
-        if (!path.StartsWith(Subscriptions, StringComparison.OrdinalIgnoreCase))
-            return "";
-        var end = path.IndexOf('/', Subscriptions.Length);
-        return (end < 0 ? path[Subscriptions.Length..] : path[Subscriptions.Length..end]).ToLowerInvariant();
-    }
 }

@@ -6,7 +6,6 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.BareMetal;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.EntityFrameworkCore;
 using Npgsql;
 
@@ -271,10 +270,7 @@ internal sealed class ProvisioningDoor(IDbContextFactory<ControlPlaneDb> databas
 
     private static async Task<T> ReadAsync<T>(HttpContext http)
     {
-        if (http.Request.ContentLength > BodyLimit)
-            throw ArmErrors.BodyTooLarge(BodyLimit);
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } size)
-            size.MaxRequestBodySize = BodyLimit;
+        await http.AwaitBodyAsync(BodyLimit);
         using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
         return body.RootElement.Deserialize<T>(Json.Options)!;
     }

@@ -15,6 +15,7 @@ internal sealed record Authority
     public required string Token { get; init; }
     public required string Authorize { get; init; }
     public required string DeviceCode { get; init; }
+    public required string Revoke { get; init; }
     public required string Keys { get; init; }
 
     /// <summary>The <c>ver</c> claim of its tokens.</summary>
@@ -31,6 +32,7 @@ internal sealed record Authority
             Token = $"/{tenant}/oauth2/v2.0/token",
             Authorize = $"/{tenant}/oauth2/v2.0/authorize",
             DeviceCode = $"/{tenant}/oauth2/v2.0/devicecode",
+            Revoke = $"/{tenant}/oauth2/v2.0/revoke",
             Keys = $"/{tenant}/discovery/v2.0/keys",
             Version = "2.0",
         },
@@ -40,6 +42,7 @@ internal sealed record Authority
             Token = $"/{tenant}/oauth2/token",
             Authorize = $"/{tenant}/oauth2/authorize",
             DeviceCode = $"/{tenant}/oauth2/devicecode",
+            Revoke = $"/{tenant}/oauth2/revoke",
             Keys = $"/{tenant}/discovery/keys",
             Version = "1.0",
         },
@@ -49,6 +52,7 @@ internal sealed record Authority
             Token = "/adfs/oauth2/token",
             Authorize = "/adfs/oauth2/authorize",
             DeviceCode = "/adfs/oauth2/devicecode",
+            Revoke = "/adfs/oauth2/revoke",
             Keys = "/adfs/discovery/keys",
             Version = "1.0",
         },
@@ -73,6 +77,7 @@ internal sealed record Authority
         string.Equals(path, Token, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, Authorize, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, DeviceCode, StringComparison.OrdinalIgnoreCase)
+        || string.Equals(path, Revoke, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, Discovery, StringComparison.OrdinalIgnoreCase)
         || string.Equals(path, Keys, StringComparison.OrdinalIgnoreCase);
 
@@ -83,6 +88,7 @@ internal sealed record Authority
         return value.EndsWith("/token", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/authorize", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/devicecode", StringComparison.OrdinalIgnoreCase)
+            || value.EndsWith("/revoke", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/keys", StringComparison.OrdinalIgnoreCase)
             || value.EndsWith("/openid-configuration", StringComparison.OrdinalIgnoreCase);
     }

@@ -1,3 +1,4 @@
+using ControlPlane.Api.Arm;
 using ControlPlane.Api.Identity.Directory;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 
@@ -8,6 +9,9 @@ internal static class IdentityModule
 {
     /// <summary>What ASP.NET Core looks for before it puts its own authentication in front of every request.</summary>
     private const string AuthenticationMiddlewareSet = "__AuthenticationMiddlewareSet";
+
+    /// <summary>Bytes of the largest form that is read of somebody who has not proved anything yet: an assertion and a code, with room to spare.</summary>
+    private const long LargestForm = 64 * 1024;
 
     public static void AddIdentity(this WebApplicationBuilder builder)
     {
@@ -70,6 +74,7 @@ internal static class IdentityModule
     {
         try
         {
+            await http.AwaitBodyAsync(LargestForm);
             if (http.Request.HasFormContentType)
                 await http.Request.ReadFormAsync(http.RequestAborted);
         }

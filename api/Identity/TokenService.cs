@@ -71,6 +71,7 @@ internal static class TokenService
             options.AuthorizationEndpointUris.Add(Relative(authority.Authorize));
             options.DeviceAuthorizationEndpointUris.Add(Relative(authority.DeviceCode));
             options.TokenEndpointUris.Add(Relative(authority.Token));
+            options.RevocationEndpointUris.Add(Relative(authority.Revoke));
         }
 
         options.EndUserVerificationEndpointUris.Add(Relative(Authority.DevicePage));
@@ -117,6 +118,7 @@ internal sealed class DescribeAuthority(IdentitySettings settings) : IOpenIddict
         context.JsonWebKeySetEndpoint = new(endpoint + authority.Keys);
         context.DeviceAuthorizationEndpoint = new(endpoint + authority.DeviceCode);
         context.AuthorizationEndpoint = new(endpoint + authority.Authorize);
+        context.RevocationEndpoint = new(endpoint + authority.Revoke);
         context.Claims.UnionWith(["sub", "oid", "tid", "appid", "azp", "idtyp", "name", "upn", "preferred_username", "scp", "ver", "aud", "iss", "exp", "nbf", "iat", "jti"]);
         return ValueTask.CompletedTask;
     }

@@ -11,41 +11,75 @@ internal sealed record Connection
     /// <summary>PEM of the only trusted root; null trusts the system's roots.</summary>
     public string? CaFile { get; init; }
 
-    public required string TenantId { get; init; }
-    public required string ClientId { get; init; }
-    public required string ClientSecret { get; init; }
+    public required ArmCredential Credential { get; init; }
+
+    /// <summary>The person who signed in, or the client.</summary>
+    public required string Caller { get; init; }
+
     public required string SubscriptionId { get; init; }
     public required string Location { get; init; }
 
-    /// <summary>An option wins over the environment, the environment over the run file that `./dev up` writes.</summary>
-    public static Connection Resolve(Func<string, string?> option)
+    public static Connection From(Settings settings)
     {
-        var run = ReadRunFile();
+        var (endpoint, credential, caller) = Identify(settings);
         return new Connection
         {
-            Endpoint = EndpointOf(Required("endpoint", "ENDPOINT", "endpoint")),
-            CaFile = Optional("ca", "CA_FILE", "caFile"),
-            TenantId = Required("tenant-id", "TENANT_ID", "tenantId"),
-            ClientId = Required("client-id", "CLIENT_ID", "clientId"),
-            ClientSecret = Environment.GetEnvironmentVariable("CONTROLPLANE_CLIENT_SECRET") ?? Text(run, "clientSecret")
-                ?? throw new UsageException("there is no client secret: set CONTROLPLANE_CLIENT_SECRET, or start a stack with ./dev up"),
-            SubscriptionId = Required("subscription", "SUBSCRIPTION_ID", "subscriptionId"),
-            Location = Optional("location", "LOCATION", "location") ?? "westeurope",
+            Endpoint = endpoint,
+            CaFile = settings.CaFile,
+            Credential = credential,
+            Caller = caller,
+            SubscriptionId = settings.Required("subscription", "SUBSCRIPTION_ID", "subscriptionId"),
+            Location = settings.Location,
         };
-
-        string? Optional(string name, string variable, string property) =>
-            option("--" + name) ?? Environment.GetEnvironmentVariable("CONTROLPLANE_" + variable) ?? Text(run, property);
-
-        string Required(string name, string variable, string property) => Optional(name, variable, property)
-            ?? throw new UsageException($"there is no {property}: give --{name}, set CONTROLPLANE_{variable}, or start a stack with ./dev up");
     }
+
+    /// <summary>What is in the environment is meant for this very process, so it goes before whoever signed in on this machine; the run file of `./dev up` is for when nobody did.</summary>
+    private static (Uri Endpoint, ArmCredential Credential, string Caller) Identify(Settings settings)
+    {
+        var endpoint = settings.Endpoint;
+        if (Environment.GetEnvironmentVariable("CONTROLPLANE_CLIENT_SECRET") is { Length: > 0 } secret)
+            return (endpoint, new ClientCredential(settings.TenantId, settings.ClientId, secret), settings.ClientId);
+        if (Environment.GetEnvironmentVariable("CONTROLPLANE_FEDERATED_TOKEN_FILE") is { Length: > 0 } file)
+            return (endpoint, new FederatedCredential(settings.TenantId, settings.ClientId, file), settings.ClientId);
+        if (settings.Login is { } login && new Uri(login.Endpoint) == endpoint)
+            return (endpoint, new LoginCredential(login.TenantId), login.UserName);
+        return settings.RunFile("clientSecret") is { } own ? (endpoint, new ClientCredential(settings.TenantId, settings.ClientId, own), settings.ClientId)
+            : throw new UsageException("nobody is signed in: cpctl login --device-code, set CONTROLPLANE_CLIENT_SECRET or CONTROLPLANE_FEDERATED_TOKEN_FILE, or start a stack with ./dev up");
+    }
+}
+
+/// <summary>An option wins over the environment, the environment over the run file that `./dev up` writes, and that over what was set when somebody signed in.</summary>
+internal sealed class Settings(Func<string, string?> option)
+{
+    private readonly JsonObject? run = ReadRunFile();
+
+    /// <summary>Who signed in on this machine.</summary>
+    public Login? Login { get; } = LoginFile.Read();
+
+    public Uri Endpoint => EndpointOf(Required("endpoint", "ENDPOINT", "endpoint"));
+
+    public string? CaFile => Optional("ca", "CA_FILE", "caFile");
+
+    public string TenantId => Required("tenant-id", "TENANT_ID", "tenantId");
+
+    public string ClientId => Required("client-id", "CLIENT_ID", "clientId");
+
+    public string? SubscriptionId => Optional("subscription", "SUBSCRIPTION_ID", "subscriptionId");
+
+    public string Location => Optional("location", "LOCATION", "location") ?? "westeurope";
+
+    public string Required(string name, string variable, string property) => Optional(name, variable, property)
+        ?? throw new UsageException($"there is no {property}: give --{name}, set CONTROLPLANE_{variable}, or start a stack with ./dev up");
+
+    public string? RunFile(string property) => run.Text(property);
+
+    private string? Optional(string name, string variable, string property) =>
+        option("--" + name) ?? Environment.GetEnvironmentVariable("CONTROLPLANE_" + variable) ?? RunFile(property) ?? Login?.Setting(property);
 
     private static Uri EndpointOf(string text) =>
         Uri.TryCreate(text.TrimEnd('/') + "/", UriKind.Absolute, out var uri) && uri.Scheme is "https"
             ? uri
             : throw new UsageException($"'{text}' is not an https address");
-
-    private static string? Text(JsonObject? run, string property) => run?[property]?.GetValue<string>();
 
     private static JsonObject? ReadRunFile()
     {
@@ -76,8 +110,7 @@ internal sealed record Connection
 }
 
 /// <summary>The SDK's client, and the connection that it was made from.</summary>
-internal sealed class Client(Connection connection, TimeProvider time)
-    : ArmClient(connection.Endpoint, new(connection.TenantId, connection.ClientId, connection.ClientSecret), connection.CaFile, time)
+internal sealed class Client(Connection connection, TimeProvider time) : ArmClient(connection.Endpoint, connection.Credential, connection.CaFile, time)
 {
     public Connection Connection => connection;
 }

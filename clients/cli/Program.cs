@@ -5,6 +5,7 @@ using ControlPlane.Cli;
 var root = new RootCommand("Control the ControlPlane: apply resources, provision racks, watch operations.");
 Session.AddTo(root);
 root.Add(LoginCommands.Login());
+root.Add(LoginCommands.Logout());
 root.Add(LoginCommands.Token());
 root.Add(ApplyCommand.Create());
 root.Add(ResourceCommands.Get());

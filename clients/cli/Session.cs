@@ -11,7 +11,7 @@ internal static class Session
         Named("--endpoint", "Address of the control plane (CONTROLPLANE_ENDPOINT)."),
         Named("--ca", "PEM file of the only CA to trust (CONTROLPLANE_CA_FILE)."),
         Named("--tenant-id", "Tenant (CONTROLPLANE_TENANT_ID)."),
-        Named("--client-id", "Client; its secret is read from CONTROLPLANE_CLIENT_SECRET only (CONTROLPLANE_CLIENT_ID)."),
+        Named("--client-id", "Client; its secret is read from CONTROLPLANE_CLIENT_SECRET, its platform's token from the file CONTROLPLANE_FEDERATED_TOKEN_FILE (CONTROLPLANE_CLIENT_ID)."),
         Named("--subscription", "Subscription (CONTROLPLANE_SUBSCRIPTION_ID)."),
         Named("--location", "Location of new resources and of operations (CONTROLPLANE_LOCATION)."),
     ];
@@ -19,14 +19,16 @@ internal static class Session
     public static void AddTo(RootCommand root) => Options.ForEach(root.Add);
 
     /// <summary>Makes <paramref name="run"/> the command's action, with a client for the connection that the command line asks for.</summary>
-    public static Command Run(Command command, Func<Client, ParseResult, CancellationToken, Task<int>> run)
+    public static Command Run(Command command, Func<Client, ParseResult, CancellationToken, Task<int>> run) => Act(command, async (settings, parsed, cancel) =>
     {
-        command.SetAction((parsed, cancel) => GuardedAsync(async () =>
-        {
-            var connection = Connection.Resolve(name => parsed.GetValue<string?>(name));
-            using var client = new Client(connection, TimeProvider.System);
-            return await run(client, parsed, cancel);
-        }));
+        using var client = new Client(Connection.From(settings()), TimeProvider.System);
+        return await run(client, parsed, cancel);
+    });
+
+    /// <summary>Makes <paramref name="run"/> the command's action, which asks for the settings when it needs them.</summary>
+    public static Command Act(Command command, Func<Func<Settings>, ParseResult, CancellationToken, Task<int>> run)
+    {
+        command.SetAction((parsed, cancel) => GuardedAsync(() => run(() => new Settings(name => parsed.GetValue<string?>(name)), parsed, cancel)));
         return command;
     }
 

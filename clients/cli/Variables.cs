@@ -16,7 +16,7 @@ internal sealed partial class Variables
     {
         var variables = new Variables();
         variables.values["subscriptionId"] = connection.SubscriptionId;
-        variables.values["tenantId"] = connection.TenantId;
+        variables.values["tenantId"] = connection.Credential.TenantId;
         variables.values["location"] = connection.Location;
         variables.values["endpoint"] = connection.Endpoint.GetLeftPart(UriPartial.Authority);
         foreach (var file in files)

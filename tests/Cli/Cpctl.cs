@@ -9,17 +9,33 @@ internal static class Cpctl
     private static readonly string Dll = Path.GetFullPath(
         Path.Combine(AppContext.BaseDirectory, "..", "..", "Cli", Path.GetFileName(AppContext.BaseDirectory.TrimEnd('/')), "cpctl.dll"));
 
+    public static Task<(int ExitCode, string Output, string Errors)> RunAsync(RecordingArm arm, string? input, CancellationToken cancel, params IEnumerable<string> arguments) =>
+        RunAsync(new Dictionary<string, string> { ["CONTROLPLANE_RUN"] = arm.RunFile, ["XDG_CONFIG_HOME"] = Path.GetDirectoryName(arm.RunFile)! }, input, cancel, arguments);
+
     public static async Task<(int ExitCode, string Output, string Errors)> RunAsync(
-        RecordingArm arm, string? input, CancellationToken cancel, params IEnumerable<string> arguments)
+        IReadOnlyDictionary<string, string> environment, string? input, CancellationToken cancel, params IEnumerable<string> arguments)
+    {
+        using var process = Start(environment, arguments);
+        await process.StandardInput.WriteAsync(input.AsMemory(), cancel);
+        process.StandardInput.Close();
+        return await EndAsync(process, cancel);
+    }
+
+    /// <summary>For a test that says something while it runs.</summary>
+    public static Process Start(IReadOnlyDictionary<string, string> environment, params IEnumerable<string> arguments)
     {
         var start = new ProcessStartInfo("dotnet", [Dll, .. arguments])
         {
             UseShellExecute = false, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true,
         };
-        start.Environment["CONTROLPLANE_RUN"] = arm.RunFile;
-        using var process = Process.Start(start)!;
-        await process.StandardInput.WriteAsync(input.AsMemory(), cancel);
-        process.StandardInput.Close();
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return Process.Start(start)!;
+    }
+
+    /// <summary>How it ends, and what it has said that was not read yet.</summary>
+    public static async Task<(int ExitCode, string Output, string Errors)> EndAsync(Process process, CancellationToken cancel)
+    {
         var output = process.StandardOutput.ReadToEndAsync(cancel);
         var errors = process.StandardError.ReadToEndAsync(cancel);
         await process.WaitForExitAsync(cancel);

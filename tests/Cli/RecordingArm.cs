@@ -28,9 +28,15 @@ internal sealed class RecordingArm : IAsyncDisposable
     /// <summary>Answers a request that bears the token.</summary>
     public Func<HttpRequest, JsonNode?, IResult> Answer { get; set; } = (_, body) => Results.Json(body);
 
+    /// <summary>Answers a form at a door of the token service.</summary>
+    public Func<string, IFormCollection, IResult> Grant { get; set; } = (_, _) => Results.Json(new { access_token = "granted", token_type = "Bearer", expires_in = 3600 });
+
     public ConcurrentQueue<(string Method, string Path, JsonNode? Body)> Requests { get; } = new();
 
     public int TokensGranted { get; private set; }
+
+    /// <summary>The CA that a client must trust.</summary>
+    public string CaFile => Path.Combine(folder.FullName, "ca.pem");
 
     /// <summary>The run file a client finds this server by.</summary>
     public string RunFile => Path.Combine(folder.FullName, "run.json");
@@ -66,11 +72,10 @@ internal sealed class RecordingArm : IAsyncDisposable
 
     private async Task WriteRunFileAsync(X509Certificate2 ca, CancellationToken cancel)
     {
-        var caFile = Path.Combine(folder.FullName, "ca.pem");
-        await File.WriteAllTextAsync(caFile, ca.ExportCertificatePem(), cancel);
+        await File.WriteAllTextAsync(CaFile, ca.ExportCertificatePem(), cancel);
         var run = new JsonObject
         {
-            ["endpoint"] = Endpoint, ["caFile"] = caFile, ["tenantId"] = "tenant", ["clientId"] = "client", ["clientSecret"] = "secret",
+            ["endpoint"] = Endpoint, ["caFile"] = CaFile, ["tenantId"] = "tenant", ["clientId"] = "client", ["clientSecret"] = "secret",
             ["subscriptionId"] = Subscription, ["location"] = "westeurope",
         };
         await File.WriteAllTextAsync(RunFile, run.ToJsonString(), cancel);
@@ -79,10 +84,10 @@ internal sealed class RecordingArm : IAsyncDisposable
     private async Task HandleAsync(HttpContext context)
     {
         var request = context.Request;
-        if (request.Path == "/tenant/oauth2/v2.0/token")
+        if (request.Path.StartsWithSegments("/tenant/oauth2/v2.0", StringComparison.Ordinal, out var door))
         {
             TokensGranted++;
-            await Results.Json(new { access_token = "granted", token_type = "Bearer", expires_in = 3600 }).ExecuteAsync(context);
+            await Grant(door.Value![1..], await request.ReadFormAsync(context.RequestAborted)).ExecuteAsync(context);
             return;
         }
 

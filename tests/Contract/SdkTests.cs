@@ -19,7 +19,7 @@ public sealed class SdkTests(ConformanceFixture fixture)
     public async Task The_csharp_client_follows_a_write_to_its_end()
     {
         using var trusted = new TrustedCa();
-        using var arm = new ArmClient(fixture.Whole.Endpoint, new(ControlPlaneFixture.Tenant, ControlPlaneFixture.ClientId, ControlPlaneFixture.ClientSecret), trusted.File);
+        using var arm = new ArmClient(fixture.Whole.Endpoint, new ClientCredential(ControlPlaneFixture.Tenant, ControlPlaneFixture.ClientId, ControlPlaneFixture.ClientSecret), trusted.File);
         var images = new OsImagesClient(arm.Http);
         var (subscription, group) = (ControlPlaneFixture.Subscription, ConformanceFixture.Group);
         var wanted = new SdkImage { Location = "westeurope", Properties = JsonSerializer.Deserialize<OsImageProperties>(Properties())! };
@@ -43,7 +43,7 @@ public sealed class SdkTests(ConformanceFixture fixture)
     public async Task The_csharp_client_tells_every_fault_of_a_refusal()
     {
         using var trusted = new TrustedCa();
-        using var arm = new ArmClient(fixture.Whole.Endpoint, new(ControlPlaneFixture.Tenant, ControlPlaneFixture.ClientId, ControlPlaneFixture.ClientSecret), trusted.File);
+        using var arm = new ArmClient(fixture.Whole.Endpoint, new ClientCredential(ControlPlaneFixture.Tenant, ControlPlaneFixture.ClientId, ControlPlaneFixture.ClientSecret), trusted.File);
 
         var refused = await Assert.ThrowsAsync<SdkException>(() => new OsImagesClient(arm.Http).CreateOrUpdateAsync(
             ControlPlaneFixture.Subscription, ConformanceFixture.Group, "sdk-refused", new() { Location = "nowhere", Properties = new() { Version = "1", Url = new("http://plain.example.org"), Sha256 = "short" } }, Cancel));

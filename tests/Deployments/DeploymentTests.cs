@@ -231,4 +231,22 @@ public sealed class DeploymentTests(ControlPlaneFixture plane) : IClassFixture<C
         Assert.Equal("Succeeded", (await arm.FinishAsync(own.Is(201))).OperationStatus);
         Assert.Equal(principal, (await plane.Arm.GetAsync(mine.Image("x"))).Is(200).Json.GetProperty("systemData").GetProperty("createdBy").GetString());
     }
+
+    [Fact]
+    public async Task A_template_reads_no_more_than_its_principal_may()
+    {
+        var (mine, others) = (await DeploymentWorld.InNewGroupAsync(plane.Arm), await DeploymentWorld.InNewGroupAsync(plane.Arm));
+        await others.DeployAsync($$"""{ "resources": [{{DeploymentWorld.ImageResource("hidden", """, "knownCves": ["CVE-2026-4242"]""")}}] }""");
+        var (arm, principal) = await plane.NewPrincipalAsync();
+        using var signedIn = arm;
+        await plane.AssignAsync(principal, "b24988ac-6180-42a0-ab88-20f7382dd24c", mine.Group);
+        foreach (var expression in new[] { "string(reference('{0}', '2026-06-01'))", "string(reference('{0}', '2026-06-01', 'Full'))", "reference('{0}', '2026-06-01').knownCves[0]" })
+        {
+            var output = $$"""{ "resources": [], "outputs": { "o": { "type": "string", "value": "[{{expression.Replace("{0}", others.Image("hidden"), StringComparison.Ordinal)}}]" } } }""";
+            var accepted = await arm.SendAsync(HttpMethod.Put, mine.Path(), ArmHttp.Text($$"""{"properties": {"mode": "Incremental", template: {{output}} } }"""));
+            var ended = await arm.FinishAsync(accepted);
+            Assert.Equal("Failed", ended.OperationStatus);
+            Assert.DoesNotContain("CVE-2026-4242", ended.Text + (await arm.GetAsync(mine.Path())).Is(200).Text, StringComparison.Ordinal);
+        }
+    }
 }

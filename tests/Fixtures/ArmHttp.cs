@@ -14,6 +14,9 @@ internal sealed class ArmHttp(HttpClient client, string? token) : IDisposable
 
     public Uri Endpoint => client.BaseAddress!;
 
+    /// <summary>What it shows at the door; null for nobody.</summary>
+    public string? Token => token;
+
     public static string SubscriptionPath => $"/subscriptions/{ControlPlaneFixture.Subscription}";
 
     public static async Task<ArmHttp> SignInAsync(Uri endpoint, string clientId = ControlPlaneFixture.ClientId, string clientSecret = ControlPlaneFixture.ClientSecret)

@@ -10,12 +10,16 @@ using Microsoft.IdentityModel.Tokens;
 namespace ControlPlane.Tests.Identity;
 
 /// <summary>A person in front of the pages of the token service: keeps cookies, fills in forms, follows nothing.</summary>
-internal sealed partial class Browser(IdentityHost host)
+internal sealed partial class Browser(HttpClient client, string endpoint)
 {
     public const string Verifier = "a-verifier-of-at-least-forty-three-characters-0123456789";
     public const string RedirectUri = "http://localhost:8400";
 
     private string? cookie;
+
+    public Browser(IdentityHost host) : this(host.Client, host.Endpoint)
+    {
+    }
 
     public static string Challenge { get; } = Base64UrlEncoder.Encode(SHA256.HashData(Encoding.ASCII.GetBytes(Verifier)));
 
@@ -25,7 +29,7 @@ internal sealed partial class Browser(IdentityHost host)
         ["client_id"] = WellKnownClients.AzureCli,
         ["response_type"] = "code",
         ["redirect_uri"] = RedirectUri,
-        ["scope"] = $"{host.Endpoint}/.default openid profile offline_access",
+        ["scope"] = $"{endpoint}/.default openid profile offline_access",
         ["state"] = "the-state",
         ["nonce"] = "the-nonce",
         ["code_challenge"] = Challenge,
@@ -44,7 +48,7 @@ internal sealed partial class Browser(IdentityHost host)
     {
         using var content = new FormUrlEncodedContent(fields);
         var request = new HttpRequestMessage(HttpMethod.Post, new Uri(path, UriKind.Relative)) { Content = content };
-        request.Headers.TryAddWithoutValidation("Origin", origin ?? host.Endpoint);
+        request.Headers.TryAddWithoutValidation("Origin", origin ?? endpoint);
         return await SendAsync(request, withCookie);
     }
 
@@ -59,7 +63,8 @@ internal sealed partial class Browser(IdentityHost host)
 
     public async Task<JsonElement> RedeemAsync(string code, string? path = null, Action<Dictionary<string, string>>? change = null)
     {
-        using var answer = await host.AskTokenAsync(CodeForm(code, change), path);
+        using var content = new FormUrlEncodedContent(CodeForm(code, change));
+        using var answer = await client.PostAsync(new Uri(path ?? IdentityClient.TokenPaths[0], UriKind.Relative), content);
         return await answer.JsonAsync();
     }
 
@@ -79,7 +84,7 @@ internal sealed partial class Browser(IdentityHost host)
         {
             if (cookie is not null && withCookie)
                 request.Headers.TryAddWithoutValidation("Cookie", cookie);
-            using var response = await host.Client.SendAsync(request);
+            using var response = await client.SendAsync(request);
             if (withCookie && response.Headers.TryGetValues("Set-Cookie", out var set))
                 cookie = set.First().Split(';')[0];
             return new(response.StatusCode, await response.Content.ReadAsStringAsync(), response.Headers.Location, response.Headers.Concat(response.Content.Headers).ToDictionary(header => header.Key, header => string.Join(',', header.Value), StringComparer.OrdinalIgnoreCase));

@@ -27,7 +27,7 @@ public class ArmClient : IDisposable
     /// <param name="credential">Who asks.</param>
     /// <param name="caFile">PEM of the only trusted root; null trusts the system's roots.</param>
     /// <param name="time">The clock.</param>
-    public ArmClient(Uri endpoint, ClientCredential credential, string? caFile = null, TimeProvider? time = null)
+    public ArmClient(Uri endpoint, ArmCredential credential, string? caFile = null, TimeProvider? time = null)
     {
         this.time = time ?? TimeProvider.System;
         handler = new(endpoint, credential, ApiVersion, this.time, Trusting(caFile));
@@ -157,7 +157,7 @@ public class ArmClient : IDisposable
             Http.Dispose();
     }
 
-    private static SocketsHttpHandler Trusting(string? caFile)
+    internal static SocketsHttpHandler Trusting(string? caFile)
     {
         var trusting = new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = caFile is null };
         if (caFile is null)

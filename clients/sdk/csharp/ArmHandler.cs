@@ -3,23 +3,19 @@ using System.Net.Http.Headers;
 
 namespace ControlPlane.Sdk;
 
-/// <summary>A client registered with the control plane's token service (OAuth 2.0 client credentials).</summary>
-/// <param name="TenantId">The directory.</param>
-/// <param name="ClientId">The client.</param>
-/// <param name="Secret">Its secret.</param>
-public sealed record ClientCredential(string TenantId, string ClientId, string Secret);
-
 /// <summary>Configuration that cannot be used: nothing was sent.</summary>
 public sealed class ArmConfigurationException(string message) : Exception(message);
 
 /// <summary>Sends until it is answered: bearer tokens, api-version, 429 and 503 obeyed, reads that survive a restart of the front door, and typed exceptions for every other refusal.</summary>
-public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
+public sealed class ArmHandler(Uri endpoint, ArmCredential credential, string apiVersion, TimeProvider time, HttpMessageHandler inner) : DelegatingHandler(inner)
 {
     private const int Attempts = 6;
     private static readonly string[] Following = ["Azure-AsyncOperation", "Location", "Retry-After"];
 
-    private string? token;
-    private DateTimeOffset tokenEnds;
+    private readonly TokenService tokens = new(endpoint, credential.TenantId, new HttpMessageInvoker(inner, disposeHandler: false), time);
+
+    private TokenAnswer? granted;
+    private string? refused;
 
     /// <inheritdoc/>
     /// <exception cref="ArmException">Any answer but 2xx.</exception>
@@ -37,7 +33,7 @@ public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string
                 using (response)
                 {
                     if (response.StatusCode == HttpStatusCode.Unauthorized && attempt == 1)
-                        token = null;
+                        (refused, granted) = (granted?.AccessToken, null);
                     else if (response.StatusCode is not (HttpStatusCode.TooManyRequests or HttpStatusCode.ServiceUnavailable) || attempt == Attempts)
                         throw await ArmResponse.RefusalAsync(response, cancellationToken);
                     else
@@ -72,28 +68,9 @@ public sealed class ArmHandler(Uri endpoint, ClientCredential credential, string
     /// <summary>A bearer token that is good for at least a minute.</summary>
     public async Task<string> TokenAsync(CancellationToken cancel)
     {
-        if (token is not null && time.GetUtcNow() < tokenEnds)
-            return token;
-        using var request = new HttpRequestMessage(HttpMethod.Post, new Uri(endpoint, $"{credential.TenantId}/oauth2/v2.0/token"));
-        request.Content = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["grant_type"] = "client_credentials",
-            ["client_id"] = credential.ClientId,
-            ["client_secret"] = credential.Secret,
-            ["scope"] = new Uri(endpoint, ".default").ToString(),
-        });
-        using var response = await base.SendAsync(request, cancel);
-        var body = await ArmResponse.JsonOf(response, cancel);
-        if (body.Text("access_token") is not { } granted)
-        {
-            // RFC 6749 §5.2: error and error_description, unlike every other ARM answer.
-            var error = new ArmError(body.Text("error") ?? "AuthenticationFailed", body.Text("error_description") ?? "No token was granted.");
-            throw new ArmException(response.StatusCode, error, requestId: null);
-        }
-
-        // A minute early: the token must not end on the way.
-        tokenEnds = time.GetUtcNow().AddSeconds((body.Number("expires_in") ?? 300) - 60);
-        return token = granted;
+        if (granted is null || time.GetUtcNow() >= granted.Until)
+            (granted, refused) = (await credential.RequestAsync(tokens, refused, cancel), null);
+        return granted.AccessToken;
     }
 
     /// <summary>A token goes to the configured host only, whatever a link in an answer says.</summary>
