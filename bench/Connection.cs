@@ -104,32 +104,42 @@ internal sealed class Connection : IAsyncDisposable
     public ValueTask DisposeAsync() => stream.DisposeAsync();
 }
 
-/// <summary>A request whose path holds a number of twelve digits, which is written over for each use.</summary>
+/// <summary>A request that holds a number of twelve digits, in its path or its body or both, which is written over for each use.</summary>
 internal sealed class NumberedRequest
 {
+    private const string Number = "{n}";
     private const int Digits = 12;
     private readonly byte[] bytes;
-    private readonly int at;
+    private readonly IReadOnlyList<int> places;
 
     /// <param name="path">With <c>{n}</c> where the number goes.</param>
-    public NumberedRequest(Stack stack, string method, string path, string? body = null)
+    /// <param name="token">Of the caller; the stack's own when null.</param>
+    public NumberedRequest(Stack stack, string method, string path, string? body = null, string? token = null)
     {
         path = path.Contains('?', StringComparison.Ordinal) ? path : $"{path}?api-version={Stack.ApiVersion}";
+        body = body?.Replace(Number, new string('#', Digits), StringComparison.Ordinal);
         var content = body is null ? "" : $"Content-Type: application/json\r\nContent-Length: {Encoding.UTF8.GetByteCount(body)}\r\n";
-        var text = $"{method} {path} HTTP/1.1\r\nHost: {stack.Endpoint.Authority}\r\nAuthorization: Bearer {stack.Token}\r\n{content}\r\n{body}";
-        at = text.IndexOf("{n}", StringComparison.Ordinal);
-        bytes = Encoding.UTF8.GetBytes(text.Replace("{n}", new string('0', Digits), StringComparison.Ordinal));
+        var text = $"{method} {path.Replace(Number, new string('#', Digits), StringComparison.Ordinal)} HTTP/1.1\r\nHost: {stack.Endpoint.Authority}\r\nAuthorization: Bearer {token ?? stack.Token}\r\n{content}\r\n{body}";
+        bytes = Encoding.UTF8.GetBytes(text);
+        places = [.. Places(text).Select(at => Encoding.UTF8.GetByteCount(text.AsSpan(0, at)))];
     }
 
-    private NumberedRequest(byte[] bytes, int at) => (this.bytes, this.at) = (bytes, at);
+    private NumberedRequest(byte[] bytes, IReadOnlyList<int> places) => (this.bytes, this.places) = (bytes, places);
 
     public ReadOnlyMemory<byte> With(long number)
     {
-        if (at >= 0)
+        foreach (var at in places)
             number.TryFormat(bytes.AsSpan(at, Digits), out _, "D12");
         return bytes;
     }
 
     /// <summary>One for each connection.</summary>
-    public NumberedRequest Copy() => new([.. bytes], at);
+    public NumberedRequest Copy() => new([.. bytes], places);
+
+    private static IEnumerable<int> Places(string text)
+    {
+        var marks = new string('#', Digits);
+        for (var at = text.IndexOf(marks, StringComparison.Ordinal); at >= 0; at = text.IndexOf(marks, at + Digits, StringComparison.Ordinal))
+            yield return at;
+    }
 }

@@ -27,6 +27,8 @@ internal sealed class FrontDoorProcess : IAsyncDisposable
         {
             ["ConnectionStrings__postgres"] = postgres,
             ["Provisioning__PublicUri"] = endpoint.GetLeftPart(UriPartial.Authority),
+            // Places are counted, and none is ever refused.
+            ["Quota__DefaultLimit"] = $"{int.MaxValue}",
             ["Kestrel__Endpoints__Https__Url"] = endpoint.GetLeftPart(UriPartial.Authority),
             ["Kestrel__Endpoints__Https__Certificate__Path"] = Path.Combine(Settings.Tls, "server.pem"),
             ["Kestrel__Endpoints__Https__Certificate__KeyPath"] = Path.Combine(Settings.Tls, "server.key"),

@@ -66,6 +66,9 @@ internal sealed class CpuMeter(Stack stack)
         return perSecond;
     }
 
+    /// <summary>Microseconds of processor time that a request cost these.</summary>
+    public double Microseconds(params IEnumerable<string> parts) => parts.Sum(part => spent.GetValueOrDefault(part)) / requests * 1e6;
+
     public IEnumerable<Measure> PerRequest(string name) => spent.Select(part => Measure.Fact($"{name}.cpu.{part.Key}", part.Value / requests * 1e6, "us/request"));
 
     private Dictionary<string, double> Read()

@@ -3,7 +3,13 @@ using ControlPlane.Bench;
 var benches = new Dictionary<string, Func<Stack, IAsyncEnumerable<Measure>>>(StringComparer.Ordinal)
 {
     ["accept"] = AcceptBench.RunAsync,
+    ["guards"] = GuardsBench.RunAsync,
+    ["roles"] = RolesBench.RunAsync,
     ["get"] = GetBench.RunAsync,
+    ["list.p99-at-200"] = PageBench.RunAsync,
+    ["whatif"] = DeploymentBench.CompareAsync,
+    ["deploy"] = DeploymentBench.DeployAsync,
+    ["graph"] = GraphBench.RunAsync,
     ["operation"] = OperationBench.RunAsync,
     ["rack"] = RackBench.RunAsync,
     ["machines"] = MachinesBench.RunAsync,

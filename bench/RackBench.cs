@@ -1,6 +1,4 @@
 using System.Diagnostics;
-using System.Net.Http.Json;
-using System.Text.Json;
 
 namespace ControlPlane.Bench;
 
@@ -76,25 +74,5 @@ internal static class Racks
         return Stopwatch.GetElapsedTime(begin);
     }
 
-    private static async Task FinishAsync(Stack stack, HttpResponseMessage accepted)
-    {
-        using var limit = new CancellationTokenSource(Limit);
-        var watch = new Uri(accepted.Headers.GetValues("Azure-AsyncOperation").Single());
-        accepted.Dispose();
-        while (true)
-        {
-            var operation = await stack.Http.GetFromJsonAsync<JsonElement>(watch, limit.Token);
-            switch (operation.GetProperty("status").GetString())
-            {
-                case "Succeeded":
-                    return;
-                case "Failed" or "Canceled":
-                    throw new InvalidOperationException($"The operation did not succeed: {Start(operation.GetProperty("error").GetRawText())}");
-            }
-
-            await Task.Delay(100, limit.Token);
-        }
-    }
-
-    private static string Start(string text) => text.Length <= 2000 ? text : $"{text[..2000]}…";
+    private static Task FinishAsync(Stack stack, HttpResponseMessage accepted) => stack.FinishAsync(accepted, TimeSpan.FromMilliseconds(100), Limit);
 }

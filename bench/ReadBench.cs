@@ -66,19 +66,46 @@ internal static class ListBench
     }
 }
 
+/// <summary>A whole list of a hundred, read at a fixed rate.</summary>
+internal static class PageBench
+{
+    private const int Connections = 16;
+    private const int PerSecond = 200;
+    private const string Group = "bench-page";
+
+    public static async IAsyncEnumerable<Measure> RunAsync(Stack stack)
+    {
+        await stack.PutGroupAsync(Group);
+        await Rows.FillAsync(stack, Group, 100);
+        var list = new NumberedRequest(stack, "GET", stack.ImagesPath(Group));
+        await using var load = await Load.OpenAsync(stack, Connections);
+        await load.WarmUpAsync(list, () => 0, 200);
+        var meter = new CpuMeter(stack);
+        var paced = new LoadResult(0, []);
+        var time = TimeSpan.FromSeconds(20);
+        await meter.DuringAsync(time, async () => (paced = await load.PaceAsync(list, () => 0, 200, PerSecond, time)).PerSecond);
+        yield return Measure.AtMost("list.p99-at-200", paced.P99, "ms", 30);
+        yield return Measure.Fact("list.p50-at-200", paced.P50, "ms");
+        foreach (var part in meter.PerRequest("list.at-200"))
+            yield return part;
+    }
+}
+
 /// <summary>Resources written straight into the store.</summary>
 internal static class Rows
 {
     /// <summary>Images <c>img-000000000001</c> and following in a group that exists.</summary>
-    public static async Task FillAsync(Stack stack, string group, int count)
+    /// <param name="locations">Where they are, by turns; the stack's own location when there is none.</param>
+    public static async Task FillAsync(Stack stack, string group, int count, params string[] locations)
     {
         var path = stack.ImagesPath(group);
+        var location = locations.Length == 0 ? $"'{stack.Location}'" : $"('{{{string.Join(',', locations)}}}'::text[])[1 + n % {locations.Length}]";
         await stack.ExecuteAsync($"""
             insert into resources (key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version,
                 created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs)
-            select lower('{path}/') || name, '{path}/' || name, lower('{stack.GroupPath(group)}'), 'ControlPlane.BareMetal/osImages', name, lower('{stack.Subscription}'), '{group}', '{stack.Location}',
+            select lower('{path}/') || name, '{path}/' || name, lower('{stack.GroupPath(group)}'), 'ControlPlane.BareMetal/osImages', name, lower('{stack.Subscription}'), '{group}', {location},
                 '{"{}"}', '{Images.Properties}', '{"{}"}', 'Succeeded', 1, now(), '{stack.Subscription}', 'Application', now(), '{stack.Subscription}', 'Application', '{"{}"}'
-            from (select 'img-' || lpad(n::text, 12, '0') as name from generate_series(1, {count}) n) as names
+            from (select n, 'img-' || lpad(n::text, 12, '0') as name from generate_series(1, {count}) n) as names
             on conflict do nothing
             """);
         await stack.ExecuteAsync("vacuum analyze resources");

@@ -13,10 +13,12 @@ internal sealed class Stack : IDisposable
     public const string ApiVersion = "2026-06-01";
 
     private readonly Dictionary<string, int> processes;
+    private readonly string tenant;
 
     private Stack(JsonElement run, X509Certificate2 authority, FrontDoorProcess? own)
     {
         Endpoint = own?.Endpoint ?? new(run.GetProperty("endpoint").GetString()!);
+        tenant = run.GetProperty("tenantId").GetString()!;
         Subscription = run.GetProperty("subscriptionId").GetString()!;
         Location = run.GetProperty("location").GetString()!;
         Postgres = own?.Postgres ?? run.GetProperty("postgres").GetString()!;
@@ -56,34 +58,71 @@ internal sealed class Stack : IDisposable
     {
         var run = JsonElement.Parse(await File.ReadAllTextAsync(Settings.RunFile));
         var stack = new Stack(run, X509CertificateLoader.LoadCertificateFromFile(run.GetProperty("caFile").GetString()!), own);
+        stack.Token = await stack.SignInAsync(run.GetProperty("clientId").GetString()!, run.GetProperty("clientSecret").GetString()!);
+        stack.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", stack.Token);
+        return stack;
+    }
+
+    /// <summary>A bearer token for an application of this tenant.</summary>
+    public async Task<string> SignInAsync(string clientId, string secret)
+    {
         using var form = new FormUrlEncodedContent(new Dictionary<string, string>(StringComparer.Ordinal)
         {
             ["grant_type"] = "client_credentials",
-            ["client_id"] = run.GetProperty("clientId").GetString()!,
-            ["client_secret"] = run.GetProperty("clientSecret").GetString()!,
-            ["scope"] = $"{stack.Endpoint.GetLeftPart(UriPartial.Authority)}/.default",
+            ["client_id"] = clientId,
+            ["client_secret"] = secret,
+            ["scope"] = $"{Endpoint.GetLeftPart(UriPartial.Authority)}/.default",
         });
-        using var answer = await stack.Http.PostAsync(new Uri($"{run.GetProperty("tenantId").GetString()}/oauth2/v2.0/token", UriKind.Relative), form);
+        using var answer = await Http.PostAsync(new Uri($"{tenant}/oauth2/v2.0/token", UriKind.Relative), form);
         answer.EnsureSuccessStatusCode();
-        stack.Token = (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("access_token").GetString()!;
-        stack.Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", stack.Token);
-        return stack;
+        return (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("access_token").GetString()!;
     }
 
     public string GroupPath(string group) => $"/subscriptions/{Subscription}/resourceGroups/{group}";
 
     public string ImagesPath(string group) => $"{GroupPath(group)}/providers/ControlPlane.BareMetal/osImages";
 
-    public static Uri Versioned(string path) => new($"{path}?api-version={ApiVersion}", UriKind.Relative);
+    public static Uri Versioned(string path, string version = ApiVersion) => new($"{path}?api-version={version}", UriKind.Relative);
 
-    public async Task<HttpResponseMessage> PutAsync(string path, string body)
+    public Task<HttpResponseMessage> PutAsync(string path, string body, string version = ApiVersion) => SendAsync(HttpMethod.Put, path, body, version);
+
+    /// <summary>The answer of a request that succeeds.</summary>
+    public async Task<HttpResponseMessage> SendAsync(HttpMethod method, string path, string body, string version = ApiVersion)
     {
-        using var content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json"));
-        var answer = await Http.PutAsync(Versioned(path), content);
-        return answer.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"PUT {path} answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
+        using var request = new HttpRequestMessage(method, Versioned(path, version)) { Content = new StringContent(body, MediaTypeHeaderValue.Parse("application/json")) };
+        var answer = await Http.SendAsync(request);
+        return answer.IsSuccessStatusCode ? answer : throw new InvalidOperationException($"{method} {path} answered {(int)answer.StatusCode}: {await answer.Content.ReadAsStringAsync()}");
     }
 
-    public async Task PutGroupAsync(string group) => (await PutAsync(GroupPath(group), $$"""{"location":"{{Location}}"}""")).Dispose();
+    public async Task<JsonElement> PostAsync(string path, string body)
+    {
+        using var answer = await SendAsync(HttpMethod.Post, path, body);
+        return await answer.Content.ReadFromJsonAsync<JsonElement>();
+    }
+
+    public async Task PutGroupAsync(string group, string tags = "{}") => (await PutAsync(GroupPath(group), $$"""{"location":"{{Location}}","tags":{{tags}}}""")).Dispose();
+
+    /// <summary>Waits until the operation that a request has started has succeeded.</summary>
+    public async Task FinishAsync(HttpResponseMessage accepted, TimeSpan poll, TimeSpan limit)
+    {
+        using var late = new CancellationTokenSource(limit);
+        var watch = new Uri(accepted.Headers.GetValues("Azure-AsyncOperation").Single());
+        accepted.Dispose();
+        while (true)
+        {
+            var operation = await Http.GetFromJsonAsync<JsonElement>(watch, late.Token);
+            switch (operation.GetProperty("status").GetString())
+            {
+                case "Succeeded":
+                    return;
+                case "Failed" or "Canceled":
+                    var error = operation.GetProperty("error").GetRawText();
+                    throw new InvalidOperationException($"The operation did not succeed: {(error.Length <= 2000 ? error : $"{error[..2000]}…")}");
+            }
+
+            await Task.Delay(poll, late.Token);
+        }
+    }
 
     public async Task ExecuteAsync(string sql)
     {

@@ -36,7 +36,8 @@ pg_start() {
     local options="-c port=$PG_PORT -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c shared_buffers=256MB \
 -c max_connections=300 -c max_wal_size=2GB -c wal_compression=on -c random_page_cost=1.1 -c jit=off \
 -c log_min_duration_statement=500 -c timezone=UTC $*"
-    pg_as "$PG_BIN/pg_ctl" -D "$home/data" -l "$home/server.log" -w -t 60 -s -o "$options" start </dev/null >/dev/null 9>&- \
+    # The server outlives its caller and must hold none of its locks.
+    pg_as "$PG_BIN/pg_ctl" -D "$home/data" -l "$home/server.log" -w -t 60 -s -o "$options" start </dev/null >/dev/null 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- \
         || { pg_as tail -n 20 "$home/server.log" >&2; fail "PostgreSQL does not start"; }
 }
 

@@ -16,11 +16,17 @@ internal sealed class Authorizer(NpgsqlDataSource source, TimeProvider time)
     private const int RememberedPrincipals = 10_000;
     private static readonly TimeSpan RememberedFor = TimeSpan.FromSeconds(3);
 
-    /// <summary>A range of the unique keys for each identity: '}' follows '|'.</summary>
-    private const string AssignmentsOf = """
-        select coalesce(a.extends_key, '/'), lower(a.properties->>'roleDefinitionId'), d.properties
-        from unnest($1) prefix join resources a on a.unique_key >= prefix and a.unique_key < rtrim(prefix, '|') || '}'
-        left join resources d on d.key = lower(a.properties->>'roleDefinitionId')
+    /// <summary>
+    /// The groups of a principal and the assignments of all of them in one statement. Assignments are a range of the unique keys for each identity ('}' follows '|'). Each range is a subquery
+    /// that must not be merged ("offset 0"), and a role is looked up for itself: else the planner takes a range for half of the table and reads all of it.
+    /// </summary>
+    private static readonly string AssignmentsOf = $$"""
+        with recursive {{GroupReads.Up}}
+        select coalesce(a.extends_key, '/'), a.role, (select d.properties from resources d where d.key = a.role)
+        from (select distinct 'role:' || lower(id) || '|' as prefix from (select unnest($2) as id union all select group_id from groups) ids) identities
+        cross join lateral (
+            select extends_key, lower(properties->>'roleDefinitionId') as role from resources
+            where unique_key >= prefix and unique_key < rtrim(prefix, '|') || '}' offset 0) a
         """;
 
     private volatile GenerationalCache<string, Remembered> remembered = new(RememberedPrincipals);
@@ -39,16 +45,15 @@ internal sealed class Authorizer(NpgsqlDataSource source, TimeProvider time)
     private async ValueTask<Grants> ReadAsync(string key, string principalId, IReadOnlyList<string> groups, CancellationToken cancel)
     {
         var (cache, until) = (remembered, time.GetUtcNow() + RememberedFor);
-        var known = await source.GroupsOfAsync(principalId, cancel);
-        string[] prefixes = [.. groups.Concat(known).Append(principalId).Select(RoleAssignment.UniquePrefix).Distinct(StringComparer.Ordinal)];
-        var grants = new List<Grant>();
-        await using (var command = Sql.Command(source, AssignmentsOf, (object)prefixes))
+        var (grants, custom) = (new List<Grant>(), new Dictionary<string, Role>(StringComparer.Ordinal));
+        await using (var command = Sql.Command(source, AssignmentsOf, principalId, groups.Append(principalId).ToArray()))
         await using (var reader = await command.ExecuteReaderAsync(cancel))
         {
             while (await reader.ReadAsync(cancel))
             {
                 var definition = reader.GetString(1);
-                var role = reader.IsDBNull(2) ? Role.FindBuiltIn(definition[(definition.LastIndexOf('/') + 1)..]) : new Role(Json.Read<RoleDefinition>(reader.GetString(2)).Permissions);
+                if (!custom.TryGetValue(definition, out var role))
+                    role = reader.IsDBNull(2) ? Role.FindBuiltIn(definition[(definition.LastIndexOf('/') + 1)..]) : custom[definition] = new(Json.Read<RoleDefinition>(reader.GetString(2)).Permissions);
                 if (role is not null)
                     grants.Add(new(reader.GetString(0), role));
             }

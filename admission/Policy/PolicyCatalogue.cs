@@ -22,6 +22,7 @@ internal sealed class PolicyCatalogue(NpgsqlDataSource source)
         entry => BuiltInId(entry.Key).Key, entry => new KnownDefinition(BuiltInId(entry.Key).Text, entry.Key, 1, entry.Value, Read(entry.Value)!), StringComparer.Ordinal);
 
     private readonly GenerationalCache<string, KnownDefinition> definitions = new(2_000);
+    private readonly GenerationalCache<(string Assignment, long Version), ReadAssignment> assigned = new(10_000);
     private readonly GenerationalCache<(string Assignment, long Version, long Definition), AssignedPolicy> policies = new(10_000);
 
     /// <summary>The policies that these assignments put into force; one whose definition is gone puts nothing.</summary>
@@ -29,10 +30,10 @@ internal sealed class PolicyCatalogue(NpgsqlDataSource source)
     {
         if (assignments.Count == 0)
             return [];
-        var read = assignments.Select(row => (Row: row, Properties: row.Read<PolicyAssignment>())).Select(one => (one.Row, one.Properties, Key: ResourceId.Parse(one.Properties.PolicyDefinitionId).Key)).ToList();
-        var known = await FindAsync([.. read.Select(one => one.Key)], cancel);
+        var read = assignments.Select(row => (Row: row, Assignment: Read(row))).ToList();
+        var known = await FindAsync([.. read.Select(one => one.Assignment.Definition)], cancel);
         var found = new List<AssignedPolicy>();
-        foreach (var (row, properties, key) in read)
+        foreach (var (row, (_, properties, key)) in read)
         {
             if (!known.TryGetValue(key, out var definition))
                 continue;
@@ -83,7 +84,19 @@ internal sealed class PolicyCatalogue(NpgsqlDataSource source)
         return found;
     }
 
+    private ReadAssignment Read(ResourceRow row)
+    {
+        if (assigned.TryGet((row.Key, row.Version), out var known) && known.CreatedAt == row.CreatedAt)
+            return known;
+        var properties = row.Read<PolicyAssignment>();
+        assigned.Set((row.Key, row.Version), known = new(row.CreatedAt, properties, ResourceId.Parse(properties.PolicyDefinitionId).Key));
+        return known;
+    }
+
     private static PolicyRule? Read(PolicyDefinition definition) => PolicyRuleReader.Read(definition.PolicyRule, definition.Parameters, out _);
 
     private static ResourceId BuiltInId(string name) => ResourceId.Below(scope: null, PolicyDefinition.Type, [name]);
+
+    /// <summary>An assignment as it was at a version, and the key of its definition.</summary>
+    private sealed record ReadAssignment(DateTimeOffset CreatedAt, PolicyAssignment Properties, string Definition);
 }

@@ -10,27 +10,44 @@ public sealed class Quotas(IConfiguration configuration)
     /// <summary>The limit of a family that nobody has set (<c>Quota:DefaultLimit</c>).</summary>
     public int DefaultLimit { get; } = configuration.GetValue("Quota:DefaultLimit", 5000);
 
+    /// <summary>
+    /// Raises the resource's reservation in one round trip. The row lock on what the resource holds comes before the family's, and a place that was refused leaves both as they were.
+    /// </summary>
+    private const string Reserve = """
+        with held as materialized (select coalesce((select amount from quota_reservations where resource_key = $1 for update), 0) as amount),
+            taken as (
+                update quotas q set used = q.used + $5 - held.amount from held
+                where q.subscription = $2 and q.location = $3 and q.family = $4 and $5 > held.amount and q.used + $5 - held.amount <= q."limit" returning q.used),
+            kept as (
+                insert into quota_reservations (resource_key, subscription, location, family, amount) select $1, $2, $3, $4, $5 from taken
+                on conflict (resource_key) do update set amount = excluded.amount returning amount)
+        select held.amount, exists (select from kept) from held
+        """;
+
     /// <summary>Raises the resource's reservation to <paramref name="demand"/>; null when there was room.</summary>
     internal async Task<AcceptOutcome.QuotaExceeded?> ReserveAsync(NpgsqlConnection connection, ResourceId id, string location, QuotaDemand demand, CancellationToken cancel)
     {
         var (subscription, family) = (id.Subscription.ToLowerInvariant(), demand.Family.ToLowerInvariant());
-        await ExecuteAsync(connection, """
-            insert into quotas (subscription, location, family, "limit", used) values ($1, $2, $3, $4, 0) on conflict do nothing
-            """, cancel, subscription, location, family, DefaultLimit);
-        var held = await ScalarAsync<int>(connection, "select amount from quota_reservations where resource_key = $1 for update", cancel, id.Key) ?? 0;
-        var more = demand.Amount - held;
-        if (more <= 0)
-            return null;
-        var taken = await ExecuteAsync(connection, """
-            update quotas set used = used + $4 where subscription = $1 and location = $2 and family = $3 and used + $4 <= "limit"
-            """, cancel, subscription, location, family, more);
-        if (taken == 0)
-            return await ExceededAsync(connection, subscription, location, family, more, cancel);
-        await ExecuteAsync(connection, """
-            insert into quota_reservations (resource_key, subscription, location, family, amount) values ($1, $2, $3, $4, $5)
-            on conflict (resource_key) do update set amount = excluded.amount
-            """, cancel, id.Key, subscription, location, family, demand.Amount);
-        return null;
+        var more = await MissingAsync(connection, id, subscription, location, family, demand.Amount, cancel);
+        if (more > 0)
+        {
+            // Refused, or nobody has counted this family yet.
+            await ExecuteAsync(connection, """
+                insert into quotas (subscription, location, family, "limit", used) values ($1, $2, $3, $4, 0) on conflict do nothing
+                """, cancel, subscription, location, family, DefaultLimit);
+            more = await MissingAsync(connection, id, subscription, location, family, demand.Amount, cancel);
+        }
+
+        return more > 0 ? await ExceededAsync(connection, subscription, location, family, more, cancel) : null;
+    }
+
+    /// <summary>How many places could not be had.</summary>
+    private static async Task<int> MissingAsync(NpgsqlConnection connection, ResourceId id, string subscription, string location, string family, int amount, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, Reserve, id.Key, subscription, location, family, amount);
+        await using var reader = await command.ExecuteReaderAsync(cancel);
+        await reader.ReadAsync(cancel);
+        return reader.GetBoolean(1) ? 0 : amount - reader.GetInt32(0);
     }
 
     /// <summary>Gives back what the resource holds; a second call finds nothing to give.</summary>
@@ -52,11 +69,5 @@ public sealed class Quotas(IConfiguration configuration)
     {
         await using var command = Sql.Command(connection, sql, values);
         return await command.ExecuteNonQueryAsync(cancel);
-    }
-
-    private static async Task<T?> ScalarAsync<T>(NpgsqlConnection connection, string sql, CancellationToken cancel, params object[] values) where T : struct
-    {
-        await using var command = Sql.Command(connection, sql, values);
-        return await command.ExecuteScalarAsync(cancel) as T?;
     }
 }

@@ -11,16 +11,21 @@ public static class GroupReads
     /// <summary>How many groups are counted for one principal.</summary>
     public const int Most = 2000;
 
-    /// <summary>The ids of the groups in which the principal is, directly and through groups. A group is visited at most once for each level, so cycles end.</summary>
+    /// <summary>
+    /// Common table expressions: <c>groups</c> has the ids of the groups in which the principal <c>$1</c> is, directly and through groups. A group is visited at most once for each level, so cycles end.
+    /// </summary>
+    public static string Up { get; } = $"""
+        up(group_id, depth) as (
+            select group_id, 1 from group_members where member_id = $1
+            union
+            select m.group_id, up.depth + 1 from up join group_members m on m.member_id = up.group_id where up.depth < {Depth}),
+        groups as (select group_id, min(depth) as depth from up group by group_id order by min(depth), group_id limit {Most})
+        """;
+
+    /// <summary>The ids of the groups in which the principal is, the nearest first.</summary>
     public static async Task<IReadOnlyList<string>> GroupsOfAsync(this NpgsqlDataSource source, string principalId, CancellationToken cancel)
     {
-        await using var command = Sql.Command(source, $"""
-            with recursive up(group_id, depth) as (
-                select group_id, 1 from group_members where member_id = $1
-                union
-                select m.group_id, up.depth + 1 from up join group_members m on m.member_id = up.group_id where up.depth < {Depth})
-            select group_id from up group by group_id order by min(depth), group_id limit {Most}
-            """, principalId);
+        await using var command = Sql.Command(source, $"with recursive {Up} select group_id from groups order by depth, group_id", principalId);
         return await ReadAsync(command, cancel);
     }
 

@@ -27,7 +27,7 @@ public sealed class ArchitectureTests
         ["simulators/Simulators.csproj"] = [],
         ["clients/sdk/csharp/Sdk.csproj"] = [],
         ["clients/cli/Cli.csproj"] = ["clients/sdk/csharp/Sdk.csproj"],
-        ["bench/Bench.csproj"] = ["simulators/Simulators.csproj"],
+        ["bench/Bench.csproj"] = ["admission/Admission.csproj"],
         ["tests/Tests.csproj"] = ["host/Host.csproj", "api/Api.csproj", "worker/Worker.csproj", "simulators/Simulators.csproj", "clients/cli/Cli.csproj", "clients/sdk/csharp/Sdk.csproj", "bench/Bench.csproj"],
     };
 
