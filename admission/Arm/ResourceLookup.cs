@@ -16,9 +16,9 @@ internal sealed class ResourceLookup(NpgsqlDataSource source)
     public async Task<Surroundings> SurroundingsAsync(ResourceId id, bool below, CancellationToken cancel)
     {
         string[] keys = [.. id.WithAncestors().Select(one => one.Key)];
-        var (rows, mark) = await source.FindGovernedAsync(keys, Governing.Types, cancel);
+        var (rows, mark) = await source.FindGovernedAsync(keys, cancel);
         var around = Surroundings.Of(id, rows, mark is null ? Governing.Nothing : governing.TryGet(mark, out var known) ? known : await GoverningAsync(keys, cancel));
-        return below ? around with { LocksBelow = await source.FindGoverningBelowAsync(id, Governing.LockType, cancel) } : around;
+        return below ? around with { LocksBelow = await source.FindLocksBelowAsync(id, cancel) } : around;
     }
 
     /// <summary>The conflict of a write with an operation that has not ended.</summary>
@@ -78,7 +78,7 @@ internal sealed class ResourceLookup(NpgsqlDataSource source)
     /// <summary>They may have changed since their mark was read, and are then known by the mark that they have now.</summary>
     private async Task<Governing> GoverningAsync(IReadOnlyList<string> keys, CancellationToken cancel)
     {
-        var (rows, mark) = await source.FindGoverningAsync(keys, Governing.Types, cancel);
+        var (rows, mark) = await source.FindGoverningAsync(keys, cancel);
         var found = new Governing(rows);
         if (mark is not null)
             governing.Set(mark, found);

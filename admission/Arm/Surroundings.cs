@@ -51,7 +51,7 @@ internal sealed record Surroundings(ResourceId Id, ResourceRow? Current, IReadOn
         if (action.StartsWith("Microsoft.Authorization/locks/", StringComparison.OrdinalIgnoreCase))
             return;
         // A lock is a resource too: it does not bind itself.
-        var locks = (isDelete ? [.. Governing.Locked, .. LocksBelow] : Governing.ReadOnly).Where(row => row.Key != Id.Key).ToList();
+        var locks = (isDelete ? [.. Governing.Locks, .. LocksBelow] : Governing.ReadOnlyLocks).Where(row => row.Key != Id.Key).ToList();
         if (locks.Count > 0)
             throw ArmErrors.ScopeLocked(Id, isDelete ? "delete" : "write", locks);
     }

@@ -1,4 +1,7 @@
+using System.Collections.Concurrent;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Authorization;
+using ControlPlane.Contracts.Policy;
 using Npgsql;
 
 namespace ControlPlane.Persistence.Arm;
@@ -12,39 +15,27 @@ public sealed record GoverningRow(ResourceRow Row, ResourceRow? Named);
 public sealed record GovernedRows(IReadOnlyList<ResourceRow> Rows, string? Mark);
 
 /// <summary>
-/// What governs a resource are the rows of some types that extend it or anything above it. Every write asks for them and they seldom change, so a write reads one mark of them all, and the rows
-/// only when it meets a mark that is new to it.
+/// What governs a resource are the locks and policy assignments that extend it or anything above it. Every write asks for them and they seldom change, so a write reads one mark of them all, and
+/// the rows only when it meets a mark that is new to it.
 /// </summary>
+/// <remarks>
+/// Scopes are parameters one by one and types are literals: how many rows an array brings is unknown to a plan made in advance, and PostgreSQL would plan these statements anew for every write, which
+/// takes longer than to run them.
+/// </remarks>
 public static class GoverningReads
 {
-    /// <summary>
-    /// Ranges of the primary key, one for each scope ($1) and type ($2; "0" follows "/"): at a subscription stand thousands of role assignments, and no other index keeps them out.
-    /// "offset 0" keeps the planner from merging the ranges, or the look-ups of what is named, into a scan.
-    /// </summary>
-    private const string Governing = """
-        unnest($1) scope cross join unnest($2) kind
-        cross join lateral (select * from resources where key >= scope || '/providers/' || lower(kind) || '/' and key < scope || '/providers/' || lower(kind) || '0' offset 0) governing
-        left join lateral (select * from resources where key = governing.refs[1] offset 0) named on true
-        where governing.extends_key = scope and governing.type = kind
-        """;
+    private static readonly ResourceType[] Types = [ManagementLock.Type, PolicyAssignment.Type];
+    private static readonly ConcurrentDictionary<int, (string Governed, string Governing)> Statements = new();
+    private static readonly int Width = ResourceReads.Columns.Split(',').Length;
 
-    /// <summary>A row that was deleted and made again has another creation, even at the same version.</summary>
-    private const string Mark = $"""
-        (select sha256(string_agg(record_send(row(governing.key, governing.version, governing.created_at, governing.state, named.version, named.created_at)), '' order by governing.key)) from {Governing})
-        """;
-
-    private static readonly string Governed = $"select {ResourceReads.Columns}, {Mark} from resources where key = any($1)";
-    private static readonly string GoverningRows = $"select {Of("governing")}, {Of("named")}, {Mark} from {Governing} order by governing.key";
-    private static readonly string GoverningBelow = $"""
+    private static readonly string LocksBelow = $"""
         select {ResourceReads.Columns} from resources where subscription = $1 and type = $2 and key >= $3 and key < $4 and extends_key <> $5
         """;
 
-    private static readonly int Width = ResourceReads.Columns.Split(',').Length;
-
-    /// <summary>What a write to a resource depends on: the rows named by <paramref name="keys"/> (itself and its ancestors), and the mark of the rows of <paramref name="types"/> that extend any of them.</summary>
-    public static async Task<GovernedRows> FindGovernedAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, IReadOnlyList<string> types, CancellationToken cancel)
+    /// <summary>What a write to a resource depends on: the rows named by <paramref name="keys"/> (itself and its ancestors), and the mark of what governs any of them.</summary>
+    public static async Task<GovernedRows> FindGovernedAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, CancellationToken cancel)
     {
-        await using var command = Command(source, Governed, keys, types);
+        await using var command = Sql.Command(source, Of(keys).Governed, [.. keys]);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         var (rows, mark) = (new List<ResourceRow>(), (string?)null);
         while (await reader.ReadAsync(cancel))
@@ -57,9 +48,9 @@ public static class GoverningReads
     }
 
     /// <summary>The rows that a mark stands for, as they are now, and the mark that they have now.</summary>
-    public static async Task<(IReadOnlyList<GoverningRow> Rows, string? Mark)> FindGoverningAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, IReadOnlyList<string> types, CancellationToken cancel)
+    public static async Task<(IReadOnlyList<GoverningRow> Rows, string? Mark)> FindGoverningAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, CancellationToken cancel)
     {
-        await using var command = Command(source, GoverningRows, keys, types);
+        await using var command = Sql.Command(source, Of(keys).Governing, [.. keys]);
         await using var reader = await command.ExecuteReaderAsync(cancel);
         var (rows, mark) = (new List<GoverningRow>(), (string?)null);
         while (await reader.ReadAsync(cancel))
@@ -71,22 +62,36 @@ public static class GoverningReads
         return (rows, mark);
     }
 
-    /// <summary>The rows of a type that extend anything below a resource.</summary>
-    public static async Task<IReadOnlyList<ResourceRow>> FindGoverningBelowAsync(this NpgsqlDataSource source, ResourceId id, string type, CancellationToken cancel)
+    /// <summary>The locks of anything below a resource.</summary>
+    public static async Task<IReadOnlyList<ResourceRow>> FindLocksBelowAsync(this NpgsqlDataSource source, ResourceId id, CancellationToken cancel)
     {
-        await using var command = Sql.Command(source, GoverningBelow, id.Subscription.ToLowerInvariant(), type, $"{id.Key}/", $"{id.Key}0", id.Key);
+        await using var command = Sql.Command(source, LocksBelow, id.Subscription.ToLowerInvariant(), ManagementLock.Type.ToString(), $"{id.Key}/", $"{id.Key}0", id.Key);
         return await ResourceReads.ReadAllAsync(command, cancel);
     }
 
-    private static NpgsqlCommand Command(NpgsqlDataSource source, string sql, IReadOnlyList<string> keys, IReadOnlyList<string> types)
+    private static (string Governed, string Governing) Of(IReadOnlyList<string> keys) => Statements.GetOrAdd(keys.Count, Write);
+
+    private static (string Governed, string Governing) Write(int scopes)
     {
-        var command = source.CreateCommand(sql);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. keys] });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. types] });
-        return command;
+        var parameters = Enumerable.Range(1, scopes).Select(number => $"${number}").ToList();
+        // Ranges of the primary key, one for each scope and type ("0" follows "/"): at a subscription stand thousands of role assignments, and no other index keeps them out.
+        // "offset 0" keeps the planner from merging the ranges, or the look-ups of what is named, into a scan.
+        var governing = $"""
+            (values {string.Join(", ", parameters.Select(key => $"({key})"))}) scopes(scope)
+            cross join (values {string.Join(", ", Types.Select(type => $"('{type}', '/providers/{type.ToString().ToLowerInvariant()}')"))}) types(type, path)
+            cross join lateral (select * from resources where key >= scope || path || '/' and key < scope || path || '0' offset 0) governing
+            left join lateral (select * from resources where key = governing.refs[1] offset 0) named on true
+            where governing.extends_key = scope and governing.type = types.type
+            """;
+        // A row that was deleted and made again has another creation, even at the same version.
+        var mark = $"""
+            (select sha256(string_agg(record_send(row(governing.key, governing.version, governing.created_at, governing.state, named.version, named.created_at)), '' order by governing.key)) from {governing})
+            """;
+        return ($"select {ResourceReads.Columns}, {mark} from resources where key = any(array[{string.Join(", ", parameters)}])",
+            $"select {Columns("governing")}, {Columns("named")}, {mark} from {governing} order by governing.key");
     }
 
     private static string? MarkOf(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : Convert.ToHexString(row.GetFieldValue<byte[]>(column));
 
-    private static string Of(string table) => string.Join(", ", ResourceReads.Columns.Split(',').Select(column => $"{table}.{column.Trim()}"));
+    private static string Columns(string table) => string.Join(", ", ResourceReads.Columns.Split(',').Select(column => $"{table}.{column.Trim()}"));
 }
