@@ -17,6 +17,7 @@ internal static class WorkerComposition
         builder.Services.AddFleets(builder.Configuration);
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
+        builder.Services.AddHostedService<NodeHourRecorder>();
         builder.Services.AddHostedService<PolicyEvaluation>();
         return builder;
     }

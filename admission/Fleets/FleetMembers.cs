@@ -8,7 +8,12 @@ namespace ControlPlane.Admission.Fleets;
 /// <summary>The members of a fleet, as the scheduler wants them.</summary>
 internal static class FleetMembers
 {
-    private const string Members = "select id, name, labels, properties, taints, is_leaving, unreachable from fleet_members where fleet_key = $1";
+    /// <summary>What somebody wrote and what policies put on them keep placements away alike.</summary>
+    private const string Members = """
+        select id, name, labels, properties, taints || (select coalesce(jsonb_agg(taint - 'owner'), '[]') from jsonb_array_elements(policy_taints) taint), is_leaving, unreachable
+        from fleet_members where fleet_key = $1
+        """;
+
     private const string Bound = "select coalesce(array_agg(b.member_id), '{}') from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1 and not b.is_unscheduled";
 
     public static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlDataSource source, string fleet, CancellationToken cancel)

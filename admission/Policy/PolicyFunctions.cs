@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Policy;
 
 namespace ControlPlane.Admission.Policy;
@@ -109,6 +110,8 @@ internal sealed class PolicyFunctions(IReadOnlyDictionary<string, JsonElement> p
             ? PolicyComparison.Holds(PolicyOperator.ContainsKey, given[0], given[1]) : PolicyComparison.Holds(PolicyOperator.Contains, given[0], given[1])),
         "startswith" => PolicyJson.Of(PolicyJson.Text(given[0]) is { } text && PolicyJson.Text(given[1]) is { } start && text.StartsWith(start, StringComparison.OrdinalIgnoreCase)),
         "endswith" => PolicyJson.Of(PolicyJson.Text(given[0]) is { } text && PolicyJson.Text(given[1]) is { } end && text.EndsWith(end, StringComparison.OrdinalIgnoreCase)),
+        // -1, 0 or 1; no value when one of the two is no version, so that neither less nor greaterOrEquals holds of it.
+        "compareversions" => SemanticVersion.Compare(PolicyJson.Text(given[0]), PolicyJson.Text(given[1])) is { } order ? JsonSerializer.SerializeToElement(order) : default,
         "int" => Whole(given[0]) is { } number ? JsonSerializer.SerializeToElement(number) : default,
         "add" => Whole(given[0]) is { } a && Whole(given[1]) is { } b ? JsonSerializer.SerializeToElement(unchecked(a + b)) : default,
         "sub" => Whole(given[0]) is { } a && Whole(given[1]) is { } b ? JsonSerializer.SerializeToElement(unchecked(a - b)) : default,

@@ -53,8 +53,8 @@ internal static class PolicyJson
 /// <summary>Stored resources as rules see them.</summary>
 internal static class PolicyTargets
 {
-    /// <summary>A resource as its readers see it.</summary>
-    public static JsonElement Resource(string id, string? location, string tags, string properties, string status)
+    /// <summary>A resource as its readers see it; a connected cluster also with what it was last seen to be, as <c>inventory</c> among its properties.</summary>
+    public static JsonElement Resource(string id, string? location, string tags, string properties, string status, string? inventory = null)
     {
         var parsed = ResourceId.Parse(id);
         using var buffer = new MemoryStream();
@@ -75,6 +75,12 @@ internal static class PolicyTargets
                 using var members = JsonDocument.Parse(document);
                 foreach (var member in members.RootElement.EnumerateObject())
                     member.WriteTo(json);
+            }
+
+            if (inventory is not null)
+            {
+                json.WritePropertyName("inventory");
+                json.WriteRawValue(inventory);
             }
 
             json.WriteEndObject();

@@ -6,6 +6,7 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
+using ControlPlane.Persistence.Fleets;
 using Npgsql;
 
 namespace ControlPlane.Api.Fleets;
@@ -46,10 +47,9 @@ internal static class PlacementEndpoints
         var top = http.Request.Query.TryGetValue("$top", out var text) ? int.TryParse(text, out var given) && given is > 0 and <= MostClusters ? given : throw ArmErrors.InvalidQuery("$top", $"must be a number from 1 to {MostClusters}.") : 100;
         var state = http.Request.Query.TryGetValue("state", out var wanted) ? Enum.TryParse<ClusterState>(wanted, ignoreCase: true, out var known) && Enum.IsDefined(known) ? known.ToString() : throw ArmErrors.InvalidQuery("state", $"must be one of {string.Join(", ", Enum.GetNames<ClusterState>())}.") : null;
         var after = http.Request.Query.TryGetValue("$skipToken", out var token) ? token.ToString() : "";
-        await using var command = Sql.Command(source, """
+        await using var command = Sql.Command(source, $"""
             select name, resource_id, state, desired_revision, applied_revision, error_code, error, transition_at from (
-                select m.name, r.id as resource_id, case when b.is_unscheduled then 'Removing' when b.health = 4 then 'Offline' when b.desired_revision = 0 or b.observed_generation < b.generation then case when b.health = 0 then 'Pending' else 'Progressing' end
-                    when b.health = 2 then 'Available' when b.health = 3 then 'Failed' when b.health = 1 then 'Progressing' else 'Pending' end as state, b.desired_revision, b.applied_revision, b.error_code, b.error, b.transition_at
+                select m.name, r.id as resource_id, {BindingSql.State} as state, b.desired_revision, b.applied_revision, b.error_code, b.error, b.transition_at
                 from placement_bindings b join fleet_members m on m.id = b.member_id join resources r on r.key = m.resource_key
                 where b.placement_id = (select id from placements where resource_key = $1) and m.name > $2) members
             where $3 is null or state = $3 order by name limit $4

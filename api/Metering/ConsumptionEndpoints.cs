@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
+using ControlPlane.Admission.Metering;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Metering;

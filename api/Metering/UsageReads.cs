@@ -1,9 +1,9 @@
 using System.Buffers.Text;
 using System.Globalization;
 using System.Text;
+using ControlPlane.Admission.Metering;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
-using ControlPlane.Contracts.Metering;
 using ControlPlane.Persistence;
 using Npgsql;
 
@@ -29,7 +29,7 @@ internal sealed record UsagePosition(DateTimeOffset Hour, string Meter, string R
     }
 }
 
-/// <summary>What is stored of usage and of prices.</summary>
+/// <summary>What is stored of usage.</summary>
 internal static class UsageReads
 {
     private const string Page = """
@@ -74,16 +74,5 @@ internal static class UsageReads
         while (await row.ReadAsync(cancel))
             usage.Add(new(row.GetFieldValue<DateTimeOffset>(0), new(row.GetString(1), row.IsDBNull(2) ? null : row.GetString(2), row.GetString(3)), row.GetDecimal(4)));
         return book.Rates(usage);
-    }
-
-    /// <summary>The subscription's own sheet and the tenant's, as far as there are any.</summary>
-    public static async Task<PriceBook> PricesAsync(this NpgsqlDataSource source, string subscription, CancellationToken cancel)
-    {
-        await using var command = Sql.Command(source, "select properties::text from resources where key = any($1) order by key = $2", (string[])[PriceSheet.KeyOf(subscription), PriceSheet.KeyOf(PriceSheet.Default)], PriceSheet.KeyOf(PriceSheet.Default));
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        var sheets = new List<PriceSheet>();
-        while (await row.ReadAsync(cancel))
-            sheets.Add(Json.Read<PriceSheet>(row.GetString(0)));
-        return new(sheets);
     }
 }

@@ -104,6 +104,12 @@ public sealed record Taint
     public TaintEffect Effect { get; init; }
 }
 
+/// <summary>A taint that a policy has put on a member, for its cluster does not comply; it goes when the cluster does. Its owner is the id of the policy assignment.</summary>
+public sealed record PolicyTaint(string Key, string Value, TaintEffect Effect, string Owner)
+{
+    public const string NonCompliant = "policy.fleet.controlplane.io/noncompliant";
+}
+
 /// <summary><see cref="NoSchedule"/> keeps new placements away; <see cref="NoExecute"/> also takes those away that are there.</summary>
 public enum TaintEffect { NoSchedule, NoExecute }
 

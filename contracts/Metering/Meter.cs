@@ -11,10 +11,14 @@ public sealed record Meter(string Name, string Id, string Product, string Catego
 {
     public const string PhysicalNode = "bare-metal-node-seconds";
 
+    /// <summary>Nodes of connected clusters, whoever runs them.</summary>
+    public const string ClusterNode = "cluster-node-hours";
+
     /// <summary>Everything that can be priced: a new meter is one line here.</summary>
     public static IReadOnlyList<Meter> All { get; } =
     [
         new(PhysicalNode, "3f0c2a51-8f5e-4b0e-9d0c-6f3a5c1e7a01", "Bare metal node", "Bare Metal", "1 Hour", 3600),
+        new(ClusterNode, "3f0c2a51-8f5e-4b0e-9d0c-6f3a5c1e7a02", "Node of a connected cluster", "Kubernetes", "1 Hour", 1),
     ];
 
     public static Meter? Find(string name) => All.FirstOrDefault(meter => meter.Name.Equals(name, StringComparison.OrdinalIgnoreCase));

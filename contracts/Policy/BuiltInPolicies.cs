@@ -15,6 +15,16 @@ public static class BuiltInPolicies
     public const string CertifiedHardware = "6d0f3c52-8a1b-4e7d-9b64-2f5c0d1e7a01";
     public const string VulnerableImages = "6d0f3c52-8a1b-4e7d-9b64-2f5c0d1e7a02";
 
+    public const string RequireAddonVersion = "6d0f3c52-8a1b-4e7d-9b64-2f5c0d1e7a03";
+    public const string RequireKubernetesVersion = "6d0f3c52-8a1b-4e7d-9b64-2f5c0d1e7a04";
+
+    /// <summary>What a fleet does with members that break a policy about clusters.</summary>
+    private const string Cordon = """
+        "cordon":{"type":"Boolean","defaultValue":false,"metadata":{"displayName":"Keep new placements and pods away from clusters that do not comply, until they do"}},
+        "gracePeriod":{"type":"Integer","defaultValue":0,"metadata":{"displayName":"Seconds for which a cluster may break the policy before that"}},
+        "effect":{"type":"String","allowedValues":["audit","disabled"],"defaultValue":"audit"}
+        """;
+
     private const string Tag = """{"tagName":{"type":"String","metadata":{"displayName":"Tag Name","description":"Such as environment."}}}""";
     private const string TagAndValue = """{"tagName":{"type":"String","metadata":{"displayName":"Tag Name"}},"tagValue":{"type":"String","metadata":{"displayName":"Tag Value"}}}""";
 
@@ -46,6 +56,19 @@ public static class BuiltInPolicies
             {"if":{"allOf":[{"field":"type","equals":"ControlPlane.BareMetal/bareMetalMachines"},{"anyOf":[
             {"field":"ControlPlane.BareMetal/bareMetalMachines/osImageId","in":"[parameters('vulnerableImages')]"},
             {"value":"[last(split(field('ControlPlane.BareMetal/bareMetalMachines/osImageId'), '/'))]","in":"[parameters('vulnerableImages')]"}]}]},"then":{"effect":"[parameters('effect')]"}}
+            """),
+        [RequireAddonVersion] = Define("Clusters have a version of an add-on or a later one", "Kubernetes", "Connected clusters that lack the add-on, or have an earlier version of it, do not comply; a cluster that was never looked at is not judged by it.", "Indexed",
+            """{"addOn":{"type":"String","metadata":{"displayName":"Name of the add-on","description":"Such as secrets-store-csi-driver."}},"version":{"type":"String","metadata":{"displayName":"The earliest version"}},"""
+            + Cordon + "}",
+            """
+            {"if":{"allOf":[{"field":"type","equals":"Microsoft.Kubernetes/connectedClusters"},{"field":"Microsoft.Kubernetes/connectedClusters/inventory","exists":"true"},
+            {"not":{"value":"[compareVersions(field('Microsoft.Kubernetes/connectedClusters/inventory.addOns')[parameters('addOn')], parameters('version'))]","greaterOrEquals":0}}]},"then":{"effect":"[parameters('effect')]"}}
+            """),
+        [RequireKubernetesVersion] = Define("Clusters run a version of Kubernetes or a later one", "Kubernetes", "Connected clusters that run an earlier version do not comply; a cluster that was never looked at is not judged by it.", "Indexed",
+            """{"version":{"type":"String","metadata":{"displayName":"The earliest version","description":"Such as 1.32."}},""" + Cordon + "}",
+            """
+            {"if":{"allOf":[{"field":"type","equals":"Microsoft.Kubernetes/connectedClusters"},{"field":"Microsoft.Kubernetes/connectedClusters/inventory","exists":"true"},
+            {"value":"[compareVersions(field('Microsoft.Kubernetes/connectedClusters/inventory.kubernetesVersion'), parameters('version'))]","less":0}]},"then":{"effect":"[parameters('effect')]"}}
             """),
     };
 

@@ -26,7 +26,7 @@ public abstract record PolicyExpression
         ["concat"] = (1, 32), ["toLower"] = (1, 1), ["toUpper"] = (1, 1), ["replace"] = (3, 3), ["split"] = (2, 2), ["string"] = (1, 1),
         ["if"] = (3, 3), ["equals"] = (2, 2), ["not"] = (1, 1), ["and"] = (2, 32), ["or"] = (2, 32), ["true"] = (0, 0), ["false"] = (0, 0),
         ["empty"] = (1, 1), ["length"] = (1, 1), ["first"] = (1, 1), ["last"] = (1, 1), ["contains"] = (2, 2), ["startsWith"] = (2, 2), ["endsWith"] = (2, 2),
-        ["int"] = (1, 1), ["add"] = (2, 2), ["sub"] = (2, 2),
+        ["int"] = (1, 1), ["add"] = (2, 2), ["sub"] = (2, 2), ["compareVersions"] = (2, 2),
     };
 
     private const int Deepest = 16;

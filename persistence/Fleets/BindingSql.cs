@@ -3,6 +3,12 @@ namespace ControlPlane.Persistence.Fleets;
 /// <summary>The statements by which bindings are claimed and their outcomes stored: the table is the queue.</summary>
 public static class BindingSql
 {
+    /// <summary>How a binding <c>b</c> stands, in a word.</summary>
+    public const string State = """
+        case when b.is_unscheduled then 'Removing' when b.health = 4 then 'Offline' when b.desired_revision = 0 or b.observed_generation < b.generation then case when b.health = 0 then 'Pending' else 'Progressing' end
+            when b.health = 2 then 'Available' when b.health = 3 then 'Failed' when b.health = 1 then 'Progressing' else 'Pending' end
+        """;
+
     /// <summary>$1 how many, $2 for how long. Of members that the control plane calls; what is more urgent comes first, then what waits longest.</summary>
     public const string Claim = """
         with picked as (

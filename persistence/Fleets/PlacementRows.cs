@@ -25,7 +25,17 @@ public sealed class FleetMemberRow
     /// <summary>Properties of the cluster, such as <c>kubernetes-fleet.io/node-count</c>, as JSON.</summary>
     public required string Properties { get; set; }
 
+    /// <summary>What somebody wrote, as JSON.</summary>
     public required string Taints { get; set; }
+
+    /// <summary>Taints of policies that the cluster breaks, as JSON; each says which assignment owns it. Nobody else writes them.</summary>
+    public string PolicyTaints { get; set; } = "[]";
+
+    /// <summary>Since when nodes of the cluster may be cordoned for it; null when none of them is.</summary>
+    public DateTimeOffset? CordonedAt { get; set; }
+
+    /// <summary>When to look at the nodes next; null when there is nothing to do.</summary>
+    public DateTimeOffset? CordonDueAt { get; set; }
 
     /// <summary>An agent in the cluster fetches the work; nobody calls the cluster.</summary>
     public bool IsPull { get; set; }
@@ -168,9 +178,11 @@ internal sealed class PlacementRowsConfiguration :
         row.Property(m => m.Labels).HasColumnType("jsonb");
         row.Property(m => m.Properties).HasColumnType("jsonb");
         row.Property(m => m.Taints).HasColumnType("jsonb");
+        row.Property(m => m.PolicyTaints).HasColumnType("jsonb").HasDefaultValueSql("'[]'");
         row.HasIndex(m => m.ResourceKey).IsUnique();
         row.HasIndex(m => m.FleetKey);
         row.HasIndex(m => m.ClusterKey);
+        row.HasIndex(m => m.CordonDueAt).HasFilter("cordon_due_at is not null");
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(m => m.ResourceKey).OnDelete(DeleteBehavior.Cascade);
     }
 

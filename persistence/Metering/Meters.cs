@@ -27,7 +27,7 @@ public sealed class MeterSpanRow
     public bool Paused { get; set; }
 }
 
-/// <summary>How long a resource was consumed within one clock hour; writing it twice changes nothing.</summary>
+/// <summary>How much of a meter a resource consumed within one clock hour; writing it twice changes nothing.</summary>
 public sealed class UsageRow
 {
     public required string ResourceKey { get; init; }
@@ -36,7 +36,7 @@ public sealed class UsageRow
     /// <summary>The start of the hour.</summary>
     public required DateTimeOffset WindowStart { get; init; }
 
-    /// <summary>Seconds of consumption in the hour, 0 to 3600.</summary>
+    /// <summary>In what the meter is recorded in: seconds, 0 to 3600, or the nodes that a cluster had.</summary>
     public required double Quantity { get; set; }
 
     public required string ResourceId { get; init; }

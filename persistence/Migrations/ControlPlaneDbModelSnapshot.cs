@@ -830,6 +830,67 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("deployment_operations", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>
+                {
+                    b.Property<string>("ClusterKey")
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Currency")
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<DateTimeOffset>("ComputedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("computed_at");
+
+                    b.Property<decimal>("Cost")
+                        .HasColumnType("numeric")
+                        .HasColumnName("cost");
+
+                    b.Property<decimal>("NodeHours")
+                        .HasColumnType("numeric")
+                        .HasColumnName("node_hours");
+
+                    b.HasKey("ClusterKey", "Currency")
+                        .HasName("pk_cluster_costs");
+
+                    b.ToTable("cluster_costs", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetInsightPointRow", b =>
+                {
+                    b.Property<string>("FleetKey")
+                        .HasColumnType("text")
+                        .HasColumnName("fleet_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Metric")
+                        .HasColumnType("text")
+                        .HasColumnName("metric");
+
+                    b.Property<string>("Currency")
+                        .HasColumnType("text")
+                        .HasColumnName("currency");
+
+                    b.Property<DateTimeOffset>("At")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("at");
+
+                    b.Property<decimal>("Value")
+                        .HasColumnType("numeric")
+                        .HasColumnName("value");
+
+                    b.HasKey("FleetKey", "Metric", "Currency", "At")
+                        .HasName("pk_fleet_insight_points");
+
+                    b.HasIndex("At")
+                        .HasDatabaseName("ix_fleet_insight_points_at");
+
+                    b.ToTable("fleet_insight_points", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetMemberRow", b =>
                 {
                     b.Property<int>("Id")
@@ -844,6 +905,14 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("cluster_key")
                         .UseCollation("C");
+
+                    b.Property<DateTimeOffset?>("CordonDueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("cordon_due_at");
+
+                    b.Property<DateTimeOffset?>("CordonedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("cordoned_at");
 
                     b.Property<string>("FleetKey")
                         .IsRequired()
@@ -868,6 +937,13 @@ namespace ControlPlane.Persistence.Migrations
                         .IsRequired()
                         .HasColumnType("text")
                         .HasColumnName("name");
+
+                    b.Property<string>("PolicyTaints")
+                        .IsRequired()
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("jsonb")
+                        .HasColumnName("policy_taints")
+                        .HasDefaultValueSql("'[]'");
 
                     b.Property<string>("Properties")
                         .IsRequired()
@@ -894,6 +970,10 @@ namespace ControlPlane.Persistence.Migrations
 
                     b.HasIndex("ClusterKey")
                         .HasDatabaseName("ix_fleet_members_cluster_key");
+
+                    b.HasIndex("CordonDueAt")
+                        .HasDatabaseName("ix_fleet_members_cordon_due_at")
+                        .HasFilter("cordon_due_at is not null");
 
                     b.HasIndex("FleetKey")
                         .HasDatabaseName("ix_fleet_members_fleet_key");
@@ -1661,6 +1741,12 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("bigint")
                         .HasColumnName("assignment_version");
 
+                    b.Property<DateTimeOffset>("ChangedAt")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at")
+                        .HasDefaultValueSql("now()");
+
                     b.Property<string>("DefinitionKey")
                         .IsRequired()
                         .HasColumnType("text")
@@ -1678,6 +1764,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<DateTimeOffset>("EvaluatedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("evaluated_at");
+
+                    b.Property<string>("InventoryHash")
+                        .HasColumnType("text")
+                        .HasColumnName("inventory_hash");
 
                     b.Property<bool>("IsCompliant")
                         .HasColumnType("boolean")
@@ -2105,6 +2195,26 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_deployment_operations_resources_deployment_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ClusterKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_cluster_costs_resources_cluster_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetInsightPointRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("FleetKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_fleet_insight_points_resources_fleet_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetMemberRow", b =>

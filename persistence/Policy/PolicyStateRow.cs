@@ -23,6 +23,12 @@ public sealed class PolicyStateRow
     public required string Subscription { get; init; }
 
     public required DateTimeOffset EvaluatedAt { get; init; }
+
+    /// <summary>Since when it is what it is, compliant or not.</summary>
+    public DateTimeOffset ChangedAt { get; init; }
+
+    /// <summary>Of the inventory that was judged; null for what has none.</summary>
+    public string? InventoryHash { get; init; }
 }
 
 /// <summary>That somebody wants a scope evaluated now rather than when it is due.</summary>
@@ -44,6 +50,7 @@ internal sealed class PolicyRowsConfiguration : IEntityTypeConfiguration<PolicyS
         row.ToTable("policy_states").HasKey(s => new { s.AssignmentKey, s.ResourceKey });
         row.Property(s => s.AssignmentKey).UseCollation("C");
         row.Property(s => s.ResourceKey).UseCollation("C");
+        row.Property(s => s.ChangedAt).HasDefaultValueSql("now()");
         // A state goes with its resource and with its assignment.
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(s => s.AssignmentKey).OnDelete(DeleteBehavior.Cascade);
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(s => s.ResourceKey).OnDelete(DeleteBehavior.Cascade);

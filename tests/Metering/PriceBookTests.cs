@@ -1,4 +1,4 @@
-using ControlPlane.Api.Metering;
+using ControlPlane.Admission.Metering;
 using ControlPlane.Contracts.Metering;
 using CsCheck;
 using Xunit;

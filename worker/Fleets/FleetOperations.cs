@@ -93,17 +93,20 @@ internal sealed class LeaveFleet(NpgsqlDataSource source, PlacementSignal signal
         signal.Seen([]);
     }
 
-    /// <summary>What placements brought goes first, unless the member is to be forgotten as it is.</summary>
+    /// <summary>What placements brought goes first, and nodes that were cordoned for a policy are uncordoned, unless the member is to be forgotten as it is.</summary>
     private async Task<StepResult> WaitForRemovalAsync(StepContext<FleetMember, FleetMemberStatus> context, CancellationToken stop)
     {
         if (context.Parameters<DeleteParameters>().ForceDeletion)
             return StepResult.Done;
-        await using var command = Persistence.Sql.Command(source, "select count(*)::int, min(b.error) from placement_bindings b join fleet_members m on m.id = b.member_id where m.resource_key = $1", context.Resource.Key);
+        await using var command = Persistence.Sql.Command(source, """
+            select count(b.member_id)::int, min(b.error), coalesce(bool_or(m.cordoned_at is not null and not m.is_pull), false)
+            from fleet_members m left join placement_bindings b on b.member_id = m.id where m.resource_key = $1
+            """, context.Resource.Key);
         await using var row = await command.ExecuteReaderAsync(stop);
         await row.ReadAsync(stop);
-        if (row.GetInt32(0) == 0)
+        if (row.GetInt32(0) == 0 && !row.GetBoolean(2))
             return StepResult.Done;
-        context.Message = $"{row.GetInt32(0)} placements are being removed from the member.{(row.IsDBNull(1) ? "" : $" {row.GetString(1)}")}";
+        context.Message = row.GetInt32(0) == 0 ? "Its nodes are being uncordoned." : $"{row.GetInt32(0)} placements are being removed from the member.{(row.IsDBNull(1) ? "" : $" {row.GetString(1)}")}";
         return StepResult.WaitFor(TimeSpan.FromMilliseconds(300));
     }
 }

@@ -13,6 +13,9 @@ internal static class FleetsWorker
         services.AddSingleton<PlacementTools>();
         services.AddHostedService<BindingPump>();
         services.AddHostedService<PlacementController>();
+        services.AddHostedService<InsightLoop>();
+        services.AddSingleton<NodeCordons>();
+        services.AddHostedService<ComplianceLoop>();
         return services;
     }
 }

@@ -21,7 +21,7 @@ internal sealed class MemberRefusedException(HttpStatusCode status, string reaso
     public bool IsTransient => Status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout || (int)Status >= 500;
 }
 
-/// <summary>The Kubernetes API of one member: what placing objects takes, and no more.</summary>
+/// <summary>The Kubernetes API of one member: what placing objects and cordoning nodes take, and no more.</summary>
 internal sealed class MemberApi(HttpClient http, Uri server, string token)
 {
     /// <summary>How long one request may take once the connection stands.</summary>
@@ -39,6 +39,10 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
 
     public async Task<JsonElement> ListAsync(KubernetesKind kind, string? space, CancellationToken stop) =>
         (await SendAsync(HttpMethod.Get, kind.Collection(space), body: default, contentType: null, stop))!.Value;
+
+    /// <summary>Merges into an object as it was seen; false when it has changed since, or is gone.</summary>
+    public async Task<bool> MergeAsync(KubernetesKind kind, string name, object change, CancellationToken stop) =>
+        await SendAsync(HttpMethod.Patch, kind.Path(space: null, name), JsonSerializer.SerializeToUtf8Bytes(change), "application/merge-patch+json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict) is not null;
 
     /// <summary>Deletes the very object that was seen, and no later one of the same name.</summary>
     public async Task DeleteAsync(KubernetesKind kind, ObjectReference thing, string uid, CancellationToken stop) =>

@@ -104,7 +104,7 @@ internal sealed partial class PolicyEvaluation(NpgsqlDataSource source, PolicyCa
 
     private async Task<bool> KeepsAsync(AssignedPolicy policy, DueResource resource, Dictionary<string, IReadOnlyList<JsonElement>> related, CancellationToken stop)
     {
-        var target = new PolicyTarget(PolicyTargets.Resource(resource.Id, resource.Location, resource.Tags, resource.Properties, resource.Status),
+        var target = new PolicyTarget(PolicyTargets.Resource(resource.Id, resource.Location, resource.Tags, resource.Properties, resource.Status, resource.Inventory),
             resource.GroupId is null ? default : PolicyTargets.Group(resource.GroupId, resource.GroupLocation, resource.GroupTags ?? "{}"));
         if (policy.Compiled.Effect is PolicyEffect.Disabled || !policy.Compiled.Holds(target))
             return true;

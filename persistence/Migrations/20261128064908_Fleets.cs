@@ -12,6 +12,40 @@ namespace ControlPlane.Persistence.Migrations
         /// <inheritdoc />
         protected override void Up(MigrationBuilder migrationBuilder)
         {
+            migrationBuilder.AddColumn<DateTimeOffset>(
+                name: "changed_at",
+                table: "policy_states",
+                type: "timestamp with time zone",
+                nullable: false,
+                defaultValueSql: "now()");
+
+            migrationBuilder.AddColumn<string>(
+                name: "inventory_hash",
+                table: "policy_states",
+                type: "text",
+                nullable: true);
+
+            migrationBuilder.CreateTable(
+                name: "cluster_costs",
+                columns: table => new
+                {
+                    cluster_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    currency = table.Column<string>(type: "text", nullable: false),
+                    node_hours = table.Column<decimal>(type: "numeric", nullable: false),
+                    cost = table.Column<decimal>(type: "numeric", nullable: false),
+                    computed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_cluster_costs", x => new { x.cluster_key, x.currency });
+                    table.ForeignKey(
+                        name: "fk_cluster_costs_resources_cluster_key",
+                        column: x => x.cluster_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
             migrationBuilder.CreateTable(
                 name: "cluster_inventories",
                 columns: table => new
@@ -44,6 +78,27 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "fleet_insight_points",
+                columns: table => new
+                {
+                    fleet_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    metric = table.Column<string>(type: "text", nullable: false),
+                    currency = table.Column<string>(type: "text", nullable: false),
+                    at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    value = table.Column<decimal>(type: "numeric", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_fleet_insight_points", x => new { x.fleet_key, x.metric, x.currency, x.at });
+                    table.ForeignKey(
+                        name: "fk_fleet_insight_points_resources_fleet_key",
+                        column: x => x.fleet_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "fleet_members",
                 columns: table => new
                 {
@@ -56,6 +111,9 @@ namespace ControlPlane.Persistence.Migrations
                     labels = table.Column<string>(type: "jsonb", nullable: false),
                     properties = table.Column<string>(type: "jsonb", nullable: false),
                     taints = table.Column<string>(type: "jsonb", nullable: false),
+                    policy_taints = table.Column<string>(type: "jsonb", nullable: false, defaultValueSql: "'[]'"),
+                    cordoned_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    cordon_due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     is_pull = table.Column<bool>(type: "boolean", nullable: false),
                     is_leaving = table.Column<bool>(type: "boolean", nullable: false),
                     unreachable = table.Column<string>(type: "text", nullable: true)
@@ -254,9 +312,20 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_fleet_insight_points_at",
+                table: "fleet_insight_points",
+                column: "at");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_fleet_members_cluster_key",
                 table: "fleet_members",
                 column: "cluster_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_fleet_members_cordon_due_at",
+                table: "fleet_members",
+                column: "cordon_due_at",
+                filter: "cordon_due_at is not null");
 
             migrationBuilder.CreateIndex(
                 name: "ix_fleet_members_fleet_key",
@@ -331,7 +400,13 @@ namespace ControlPlane.Persistence.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "cluster_costs");
+
+            migrationBuilder.DropTable(
                 name: "cluster_inventories");
+
+            migrationBuilder.DropTable(
+                name: "fleet_insight_points");
 
             migrationBuilder.DropTable(
                 name: "manifest_blobs");
@@ -356,6 +431,14 @@ namespace ControlPlane.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "placements");
+
+            migrationBuilder.DropColumn(
+                name: "changed_at",
+                table: "policy_states");
+
+            migrationBuilder.DropColumn(
+                name: "inventory_hash",
+                table: "policy_states");
         }
     }
 }

@@ -1,6 +1,6 @@
 using ControlPlane.Contracts.Metering;
 
-namespace ControlPlane.Api.Metering;
+namespace ControlPlane.Admission.Metering;
 
 /// <summary>What usage of one hour has in common for a price: the meter, the SKU and the location.</summary>
 internal sealed record UsageClass(string Meter, string? Sku, string Location)
