@@ -9,7 +9,7 @@ using ControlPlane.Worker.Arm;
 namespace ControlPlane.Worker.Clusters;
 
 /// <summary>The few calls of the Kubernetes API that joining, cordoning and releasing a node need. Every call states its outcome; none waits.</summary>
-internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patience, ClusterWriter? writer = null)
+internal sealed class ClusterApi(HttpClient http, AuthenticationHeaderValue? authorization, TimeSpan patience, ClusterWriter? writer = null)
 {
     public async Task<string> VersionAsync(CancellationToken stop)
     {
@@ -121,7 +121,7 @@ internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patienc
     private async Task<JsonDocument?> SendAsync(HttpMethod method, string path, object? body, CancellationToken stop, params HttpStatusCode[] fine)
     {
         using var request = new HttpRequestMessage(method, path);
-        request.Headers.Authorization = new("Bearer", token);
+        request.Headers.Authorization = authorization;
         if (method != HttpMethod.Get)
             (writer ?? throw new InvalidOperationException($"{method} {path} belongs to no step.")).Sign(request);
         if (body is not null)
