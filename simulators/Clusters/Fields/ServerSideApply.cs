@@ -42,8 +42,7 @@ internal static class ServerSideApply
         var mine = managed.Own(manager, "Apply", subresource, kind.ApiVersion, now);
         (mine.Fields, mine.ApiVersion) = (fields, kind.ApiVersion);
         managed.Store(merged);
-        if (!JsonNode.DeepEquals(merged, live)) mine.Time = now;
-        managed.Store(merged);
+        if (!JsonNode.DeepEquals(merged, live)) managed.Touch(merged, mine, now);
         return (merged, []);
     }
 

@@ -12,9 +12,10 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
 
     public async Task<KubernetesAnswer> AnswerAsync(ResourceKind kind, ResourcePath path, Caller user, HttpRequest request, CancellationToken cancel)
     {
+        if (request.ContentType?.Contains("protobuf", StringComparison.Ordinal) is true) return Unsupported(request.ContentType);
         var body = await RequestBody.ReadAsync(request, cancel);
         var query = request.Query;
-        if (query["dryRun"].ToString() is { Length: > 0 } dryRun and not "All") return KubernetesAnswer.BadRequest($"dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\"");
+        if (query["dryRun"].ToString() is { Length: > 0 } dryRun and not "All") return BadOptions($"dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\"");
         var by = new WriteRequest(user, Manager(request), query.ContainsKey("dryRun"), path.Sub ?? "");
         if (path.Sub is not (null or "status" or "scale" or "eviction" or "finalize")) return KubernetesAnswer.NoSuchResource;
         lock (store.Gate)
@@ -83,7 +84,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
         var type = request.ContentType?.Split(';')[0];
         if (type is "application/apply-patch+yaml" or "application/apply-patch+cbor")
         {
-            if (!request.Query.ContainsKey("fieldManager")) return KubernetesAnswer.BadRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+            if (!request.Query.ContainsKey("fieldManager")) return BadOptions("fieldManager: Required value: is required for apply patch");
             if (body is not JsonObject wanted || wanted.Text("kind") is null || wanted.Text("apiVersion") is null)
                 return KubernetesAnswer.BadRequest("error decoding YAML: Object 'Kind' is missing");
             return Mismatch(kind, path, wanted) ?? writer.Apply(kind, path.Namespace, path.Name!, wanted, by, request.Query["force"] == "true");
@@ -158,6 +159,8 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
             ? KubernetesAnswer.BadRequest("the namespace of the provided object does not match the namespace sent on the request")
             : null;
     }
+
+    private static KubernetesAnswer BadOptions(string why) => KubernetesAnswer.Failure(422, "Invalid", $"PatchOptions.meta.k8s.io \"\" is invalid: {why}");
 
     private static KubernetesAnswer Unsupported(string? type) => KubernetesAnswer.Failure(415, "UnsupportedMediaType",
         $"the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml ({type})");
