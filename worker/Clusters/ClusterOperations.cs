@@ -1,8 +1,11 @@
+using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Clusters;
 using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.Fleets;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace ControlPlane.Worker.Clusters;
 
@@ -12,6 +15,9 @@ internal static class ClustersWorker
     {
         services.AddOptions<ClusterOptions>().Bind(configuration.GetSection("Clusters"));
         services.AddSingleton<ClusterApis>();
+        services.AddSingleton<PoolNodes>();
+        services.AddSingleton<MachineDeployments>();
+        services.AddSingleton<PooledMachines>();
         services.AddHostedService<InventoryLoop>();
         services.AddHostedService<ConnectivityLoop>();
         return services;
@@ -54,7 +60,7 @@ internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections con
     }
 
     /// <summary>Credentials by which the cluster is reached no more.</summary>
-    private static Task ForgetAsync(FencedTransaction transaction, string key, string[] paths, CancellationToken stop) =>
+    private static Task<int> ForgetAsync(FencedTransaction transaction, string key, string[] paths, CancellationToken stop) =>
         transaction.ExecuteAsync("delete from secrets where resource_key = $1 and path = any ($2)", stop, key, paths);
 
     /// <summary>The rest of what the cluster is; what it does not say now, it says when it is looked at next.</summary>
@@ -73,8 +79,32 @@ internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections con
 }
 
 [RunsOn("delete")]
-internal sealed class DisconnectCluster : Operation<ConnectedCluster, ConnectedClusterStatus>
+internal sealed class DisconnectCluster(Acceptor acceptor, NpgsqlDataSource source) : Operation<ConnectedCluster, ConnectedClusterStatus>
 {
-    /// <summary>Nothing in the cluster is ours alone: forgetting it is all there is to do.</summary>
-    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [];
+    /// <summary>Nothing else in the cluster is ours alone.</summary>
+    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [Try(DeletePoolsAsync)];
+
+    private async Task<StepResult> DeletePoolsAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
+    {
+        var left = await source.ListResourcesAsync(new() { Within = context.Id, Size = 500 }, stop);
+        if (left.Count == 0)
+            return StepResult.Done;
+        if (left.FirstOrDefault(row => row.State is ProvisioningState.Failed && context.Recall<bool>(row.Key)) is { } failed)
+            throw new OperationFailedException("NodePoolDeletionFailed", $"'{failed.Id}' could not be deleted; its last operation says why. DELETE it with forceDeletion=true to leave its nodes as they are.");
+        foreach (var row in left.Where(row => row.State is not ProvisioningState.Deleting && !context.Recall<bool>(row.Key)))
+        {
+            await context.InTransactionAsync(async (transaction, token) =>
+            {
+                await transaction.Transaction.SaveAsync("pool", token);
+                var deletion = Deletion.Of(row, context.Operation);
+                if (await acceptor.AcceptAsync(transaction.Connection, deletion with { Operation = deletion.Operation! with { Parameters = context.Operation.Parameters } }, token) is AcceptOutcome.Accepted)
+                    context.Remember(row.Key, true);
+                else
+                    await transaction.Transaction.RollbackAsync("pool", token);
+            }, stop);
+        }
+
+        context.Message = $"{left.Count} node pools left.";
+        return StepResult.WaitFor(TimeSpan.FromMilliseconds(300));
+    }
 }

@@ -91,6 +91,11 @@ internal sealed record ObservedNode
     public required string? Image { get; init; }
     public required string? ProviderId { get; init; }
     public required IReadOnlyDictionary<string, string> Labels { get; init; }
+    public required IReadOnlyList<NodeTaint> Taints { get; init; }
+
+    /// <summary>What Cluster API made it for, such as the MachineSet of a MachineDeployment (annotation cluster.x-k8s.io/owner-name).</summary>
+    public required string? Owner { get; init; }
+
     public required (decimal Cpu, decimal Memory) Capacity { get; init; }
     public required (decimal Cpu, decimal Memory) Allocatable { get; init; }
 
@@ -117,6 +122,8 @@ internal sealed record ObservedNode
             Image = Clean(labels.GetValueOrDefault(ImageLabel) is { Length: > 0 } image ? image : Member(Member(status, "nodeInfo") ?? default, "osImage")?.GetString()),
             ProviderId = Clean(Member(spec, "providerID")?.GetString()),
             Labels = labels,
+            Taints = Member(spec, "taints") is { ValueKind: JsonValueKind.Array } taints ? [.. taints.EnumerateArray().Select(Taint)] : [],
+            Owner = metadata.TryGetProperty("annotations", out var annotations) ? Member(annotations, "cluster.x-k8s.io/owner-name")?.GetString() : null,
             Capacity = Resources(status, "capacity"),
             Allocatable = Resources(status, "allocatable"),
         };
@@ -139,6 +146,8 @@ internal sealed record ObservedNode
 
     private static decimal Amount(JsonElement resources, string name) =>
         Member(resources, name)?.ToString() is { } text && Quantity.TryParse(text, out var amount) && amount is >= 0 and < 1e18m ? amount : 0;
+
+    private static NodeTaint Taint(JsonElement taint) => new(Member(taint, "key")?.GetString() ?? "", Member(taint, "value")?.GetString() ?? "", Member(taint, "effect")?.GetString() ?? "");
 
     private static JsonElement? Member(JsonElement from, string name) => from.ValueKind is JsonValueKind.Object && from.TryGetProperty(name, out var member) ? member : null;
 }
