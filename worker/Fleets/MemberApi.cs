@@ -22,7 +22,7 @@ internal sealed class MemberRefusedException(HttpStatusCode status, string reaso
 }
 
 /// <summary>The Kubernetes API of one member: what placing objects and cordoning nodes take, and no more.</summary>
-internal sealed class MemberApi(HttpClient http, Uri server, string token)
+internal sealed class MemberApi(HttpClient http, Uri server, AuthenticationHeaderValue? authorization)
 {
     /// <summary>How long one request may take once the connection stands.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -43,6 +43,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
     /// <summary>Merges into an object as it was seen; false when it has changed since, or is gone.</summary>
     public async Task<bool> MergeAsync(KubernetesKind kind, string name, object change, CancellationToken stop) =>
         await SendAsync(HttpMethod.Patch, kind.Path(space: null, name), JsonSerializer.SerializeToUtf8Bytes(change), "application/merge-patch+json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict) is not null;
+
+    /// <summary>What is at a path.</summary>
+    public async Task<JsonElement> GetAsync(string path, CancellationToken stop) => (await SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop))!.Value;
 
     /// <summary>Deletes the very object that was seen, and no later one of the same name.</summary>
     public async Task DeleteAsync(KubernetesKind kind, ObjectReference thing, string uid, CancellationToken stop) =>
@@ -70,7 +73,7 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
     {
         // A server may be given with a path of its own, as a proxy's is.
         using var request = new HttpRequestMessage(method, new Uri(Server.AbsoluteUri.TrimEnd('/') + path));
-        request.Headers.Authorization = new("Bearer", token);
+        request.Headers.Authorization = authorization;
         if (contentType is not null)
             request.Content = new ReadOnlyMemoryContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType) } };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);

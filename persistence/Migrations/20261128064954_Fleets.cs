@@ -59,12 +59,19 @@ namespace ControlPlane.Persistence.Migrations
                     ready_node_count = table.Column<int>(type: "integer", nullable: false),
                     core_count = table.Column<int>(type: "integer", nullable: false),
                     memory_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    allocatable_milli_cpu = table.Column<long>(type: "bigint", nullable: false),
+                    allocatable_memory_bytes = table.Column<long>(type: "bigint", nullable: false),
                     node_images = table.Column<string>(type: "jsonb", nullable: false),
                     add_ons = table.Column<string>(type: "jsonb", nullable: false),
                     agent_version = table.Column<string>(type: "text", nullable: true),
                     agent_epoch = table.Column<int>(type: "integer", nullable: false),
                     agent_certificate = table.Column<byte[]>(type: "bytea", nullable: true),
-                    agent_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                    agent_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    show_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    connectivity = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -310,6 +317,18 @@ namespace ControlPlane.Persistence.Migrations
                         principalColumn: "id",
                         onDelete: ReferentialAction.Cascade);
                 });
+
+            migrationBuilder.CreateIndex(
+                name: "ix_cluster_inventories_due",
+                table: "cluster_inventories",
+                column: "due_at",
+                filter: "due_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_cluster_inventories_show",
+                table: "cluster_inventories",
+                column: "show_at",
+                filter: "show_at is not null");
 
             migrationBuilder.CreateIndex(
                 name: "ix_fleet_insight_points_at",

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128064908_Fleets")]
+    [Migration("20261128064954_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -743,6 +743,22 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("text")
                         .HasColumnName("agent_version");
 
+                    b.Property<long>("AllocatableMemoryBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("allocatable_memory_bytes");
+
+                    b.Property<long>("AllocatableMilliCpu")
+                        .HasColumnType("bigint")
+                        .HasColumnName("allocatable_milli_cpu");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("Connectivity")
+                        .HasColumnType("text")
+                        .HasColumnName("connectivity");
+
                     b.Property<int>("CoreCount")
                         .HasColumnType("integer")
                         .HasColumnName("core_count");
@@ -750,6 +766,14 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<string>("Distribution")
                         .HasColumnType("text")
                         .HasColumnName("distribution");
+
+                    b.Property<DateTimeOffset?>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
 
                     b.Property<DateTimeOffset?>("InventoryAt")
                         .HasColumnType("timestamp with time zone")
@@ -780,8 +804,20 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("ready_node_count");
 
+                    b.Property<DateTimeOffset?>("ShowAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("show_at");
+
                     b.HasKey("ClusterKey")
                         .HasName("pk_cluster_inventories");
+
+                    b.HasIndex("DueAt")
+                        .HasDatabaseName("ix_cluster_inventories_due")
+                        .HasFilter("due_at is not null");
+
+                    b.HasIndex("ShowAt")
+                        .HasDatabaseName("ix_cluster_inventories_show")
+                        .HasFilter("show_at is not null");
 
                     b.ToTable("cluster_inventories", (string)null);
                 });
