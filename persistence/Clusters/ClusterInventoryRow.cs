@@ -44,6 +44,11 @@ public sealed class ClusterInventoryRow
     public byte[]? AgentCertificate { get; set; }
 
     public DateTimeOffset? AgentCertificateExpiresAt { get; set; }
+
+    /// <summary>SHA-256 of a certificate that the agent was given and has not used yet: the one before it is good until then, for the answer may have been lost.</summary>
+    public byte[]? AgentNextCertificate { get; set; }
+
+    public DateTimeOffset? AgentNextCertificateExpiresAt { get; set; }
 }
 
 internal sealed class ClusterInventoryConfiguration : IEntityTypeConfiguration<ClusterInventoryRow>

@@ -15,6 +15,13 @@ internal sealed class ConnectCluster(ClusterApis clusters) : Operation<Connected
 
     private async Task AskForVersionAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
     {
+        // The agent says the rest, once it has registered.
+        if (context.Wanted.Access is ClusterAccess.Pull)
+        {
+            context.Status = context.Status with { ConnectivityStatus = context.Status.LastConnectivityTime is null ? "Connecting" : context.Status.ConnectivityStatus };
+            return;
+        }
+
         var token = await context.SecretAsync("credentials.token", stop)
             ?? throw new OperationFailedException("ClusterCredentialsMissing", "The cluster has no token; PUT it again with credentials.token.");
         var version = await clusters.Connect(context, context.Wanted, token).VersionAsync(stop);

@@ -1,5 +1,7 @@
 using System.Threading.Channels;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Fleets;
 using Npgsql;

@@ -1,3 +1,5 @@
+using ControlPlane.Kubernetes;
+
 namespace ControlPlane.Worker.Fleets;
 
 internal static class FleetsWorker
@@ -7,11 +9,12 @@ internal static class FleetsWorker
         services.AddSingleton<PlacementSignal>();
         services.AddSingleton<KubernetesKinds>();
         services.AddSingleton<MemberConnections>();
-        services.AddSingleton<PreparedRevisions>();
+        services.AddSingleton<MemberApplier>();
         services.AddSingleton<BindingApplier>();
         services.AddSingleton<PlacementTools>();
         services.AddHostedService<BindingPump>();
         services.AddHostedService<PlacementController>();
+        services.AddHostedService<SilentAgents>();
         return services;
     }
 }

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using Npgsql;
@@ -27,8 +28,9 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             foreach (var row in (await source.FindResourcesAsync(stale, stop)).Where(row => tokens.ContainsKey(row.Key)))
             {
                 var cluster = row.Read<ConnectedCluster>();
+                var token = tokens[row.Key];
                 if (cluster.ApiServer is { } server)
-                    known[row.Key] = (row.Version, new(clients.GetOrAdd(cluster.CaCertificate ?? "", Client), server, tokens[row.Key]));
+                    known[row.Key] = (row.Version, new(clients.GetOrAdd(cluster.CaCertificate ?? "", Client), server, () => token));
             }
         }
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>A member cannot be reached, or does not answer in time.</summary>
 internal sealed class MemberUnreachableException(string message, Exception? cause = null) : Exception(message, cause);
@@ -22,7 +22,8 @@ internal sealed class MemberRefusedException(HttpStatusCode status, string reaso
 }
 
 /// <summary>The Kubernetes API of one member: what placing objects takes, and no more.</summary>
-internal sealed class MemberApi(HttpClient http, Uri server, string token)
+/// <param name="token">Asked for each request: the token of a pod changes while it runs.</param>
+internal sealed class MemberApi(HttpClient http, Uri server, Func<string> token)
 {
     /// <summary>How long one request may take once the connection stands.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -47,6 +48,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
             apiVersion = "v1", kind = "DeleteOptions", propagationPolicy = "Background", preconditions = new { uid },
         }), "application/json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict);
 
+    /// <summary>Such as v1.32.6.</summary>
+    public async Task<string> VersionAsync(CancellationToken stop) => (await SendAsync(HttpMethod.Get, "/version", body: default, contentType: null, stop))!.Value.GetProperty("gitVersion").GetString()!;
+
     /// <summary>A kind as the cluster has it; null when it has none of that name.</summary>
     public async Task<KubernetesKind?> DiscoverAsync(string apiVersion, string kind, CancellationToken stop)
     {
@@ -66,7 +70,7 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
     {
         // A server may be given with a path of its own, as a proxy's is.
         using var request = new HttpRequestMessage(method, new Uri(Server.AbsoluteUri.TrimEnd('/') + path));
-        request.Headers.Authorization = new("Bearer", token);
+        request.Headers.Authorization = new("Bearer", token());
         if (contentType is not null)
             request.Content = new ReadOnlyMemoryContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType) } };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
