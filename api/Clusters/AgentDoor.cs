@@ -40,7 +40,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     public static void Map(IEndpointRouteBuilder app, IEndpointRouteBuilder open)
     {
         var door = app.ServiceProvider.GetRequiredService<AgentDoor>();
-        app.MapArm(HttpMethod.Post, $"{Cluster}/issueOnboardingToken", new("ConnectedCluster_IssueOnboardingToken", $"{ConnectedCluster.Type}/issueOnboardingToken/action", "A token with which the cluster's agent registers, once. It takes the place of the one before it.")
+        app.MapArm(HttpMethod.Post, $"{Cluster}/issueOnboardingToken", new("ConnectedClusters_IssueOnboardingToken", $"{ConnectedCluster.Type}/issueOnboardingToken/action", "A token with which the cluster's agent registers, once. It takes the place of the one before it.")
         {
             Body = typeof(OnboardingTokenParameters), Answers = [new(200, "The token; it is shown this once.", typeof(OnboardingToken))],
         }, door.IssueAsync);
@@ -74,11 +74,11 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
 
     private async Task RegisterAsync(HttpContext http)
     {
-        using var admitted = Admit();
         if (AgentAuthentication.Credential(http, AgentProtocol.OnboardingScheme) is not { } token)
             throw AgentAuthentication.Refused("OnboardingTokenInvalid", $"The 'Authorization' header must be of the form '{AgentProtocol.OnboardingScheme} {{token}}'.");
         var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
         var key = KeyOf(registration);
+        using var admitted = Admit();
         var cancel = http.RequestAborted;
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -95,11 +95,12 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
 
     private async Task RenewAsync(HttpContext http)
     {
+        var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
+        var key = KeyOf(registration);
         using var admitted = Admit();
         var present = await authentication.DemandAsync(http);
-        var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
         await using var connection = await source.OpenConnectionAsync(http.RequestAborted);
-        await AnswerAsync(http, await SignAsync(connection, KeyOf(registration), present.ClusterKey, present.Epoch, registration.AgentVersion, http.RequestAborted));
+        await AnswerAsync(http, await SignAsync(connection, key, present.ClusterKey, present.Epoch, registration.AgentVersion, http.RequestAborted));
     }
 
     /// <summary>The cluster that a token is for. It is good once; the key that it was used with may use it again until the certificate was used, for the answer may have been lost.</summary>

@@ -14,7 +14,8 @@ internal static class AgentReports
     private const int LongestName = 200;
     private const int MostNames = 200;
 
-    public static async Task StoreAsync(NpgsqlDataSource source, string cluster, AgentStatus status, CancellationToken cancel)
+    /// <returns>The placements that it was about.</returns>
+    public static async Task<IReadOnlyList<int>> StoreAsync(NpgsqlDataSource source, string cluster, AgentStatus status, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -22,12 +23,12 @@ internal static class AgentReports
             await StoreAsync(connection, cluster, inventory, status.AgentVersion, cancel);
         // Of two outcomes for one placement the later one counts: one statement writes a row once.
         var outcomes = status.Items.GroupBy(item => item.Placement).Select(one => one.Last()).ToList();
-        if (outcomes.Count > 0 && await MemberAsync(connection, cluster, cancel) is { } member)
-            await StoreAsync(connection, member, outcomes, cancel);
+        var placements = outcomes.Count > 0 && await MemberAsync(connection, cluster, cancel) is { } member ? await StoreAsync(connection, member, outcomes, cancel) : [];
         await transaction.CommitAsync(cancel);
+        return placements;
     }
 
-    private static async Task StoreAsync(NpgsqlConnection connection, int member, List<AgentOutcome> outcomes, CancellationToken cancel)
+    private static async Task<IReadOnlyList<int>> StoreAsync(NpgsqlConnection connection, int member, List<AgentOutcome> outcomes, CancellationToken cancel)
     {
         var gone = outcomes.Where(one => one.IsGone).ToList();
         var kept = outcomes.Where(one => !one.IsGone).ToList();
@@ -37,7 +38,7 @@ internal static class AgentReports
             await using var store = Sql.Command(connection, BindingSql.Store,
                 kept.Select(one => one.Placement).ToArray(), kept.Select(_ => member).ToArray(), new DateTimeOffset?[kept.Count], kept.Select(one => one.Generation).ToArray(),
                 kept.Select(one => (short)one.Health).ToArray(), kept.Select(one => Math.Min(one.ObservedGeneration, one.Generation)).ToArray(), kept.Select(one => one.IsOpen || one.Health is not BindingHealth.Available ? 0d : (double?)null).ToArray(),
-                kept.Select(one => Math.Clamp(one.Attempts, 0, 1000)).ToArray(), kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray());
+                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray());
             await store.ExecuteNonQueryAsync(cancel);
         }
 
@@ -48,10 +49,11 @@ internal static class AgentReports
         }
 
         await using var mark = Sql.Command(connection, """
-            update placements set status_due = true
-            where id in (select id from placements where id = any ($1) and not status_due and fleet_key = (select fleet_key from fleet_members where id = $2) for no key update skip locked)
+            with own as (select id, status_due from placements where id = any ($1) and fleet_key = (select fleet_key from fleet_members where id = $2)),
+            marked as (update placements set status_due = true where id in (select p.id from placements p join own on own.id = p.id where not own.status_due for no key update of p skip locked))
+            select coalesce(array_agg(id), '{}') from own
             """, outcomes.Select(one => one.Placement).ToArray(), member);
-        await mark.ExecuteNonQueryAsync(cancel);
+        return (int[])(await mark.ExecuteScalarAsync(cancel))!;
     }
 
     private static async Task<int?> MemberAsync(NpgsqlConnection connection, string cluster, CancellationToken cancel)

@@ -38,9 +38,11 @@ internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider
     public async Task WaitAsync(string clusterKey, long cursor, TimeSpan upTo, CancellationToken cancel)
     {
         var waiter = new Waiter(cursor);
-        if (waiters.TryGetValue(clusterKey, out var before))
+        waiters.AddOrUpdate(clusterKey, waiter, (_, before) =>
+        {
             before.Wake();
-        waiters[clusterKey] = waiter;
+            return waiter;
+        });
         try
         {
             await waiter.Woken.WaitAsync(upTo, time, cancel);

@@ -17,7 +17,7 @@ namespace ControlPlane.Api.Fleets;
 /// Where agents fetch what is to be done on their clusters and say how it stands (<c>docs/agent.md</c>). Which cluster is asked for, nobody says: it is the one whose agent asks. The door stores
 /// what agents saw, as the worker does of clusters that it reaches itself; it decides nothing.
 /// </summary>
-internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication authentication, AgentHeartbeats heartbeats, AgentWaiting waiting, PreparedRevisions revisions, AgentBundles bundles) : IDisposable
+internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication authentication, AgentHeartbeats heartbeats, AgentWaiting waiting, PreparedRevisions revisions, AgentBundles bundles, PlacementHints hints) : IDisposable
 {
     private const long LargestStatus = 1024 * 1024;
     private const int MostOutcomes = 1000;
@@ -89,7 +89,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         var status = body.RootElement.Deserialize<AgentStatus>(Json.Options)!;
         if (status.Items.Count > MostOutcomes)
             throw ArmErrors.Invalid([Shape.Fault("items", $"must have at most {MostOutcomes} entries")]);
-        await AgentReports.StoreAsync(source, cluster, status, http.RequestAborted);
+        hints.Reported(await AgentReports.StoreAsync(source, cluster, status, http.RequestAborted));
         http.Response.StatusCode = 204;
     }
 
@@ -174,6 +174,8 @@ internal static class AgentWorkDoorServices
         services.AddSingleton<AgentBundles>();
         services.AddSingleton<AgentWaiting>();
         services.AddHostedService(provider => provider.GetRequiredService<AgentWaiting>());
+        services.AddSingleton<PlacementHints>();
+        services.AddHostedService(provider => provider.GetRequiredService<PlacementHints>());
         services.AddSingleton<AgentWorkDoor>();
     }
 }

@@ -23,7 +23,6 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
 
     private readonly ConcurrentDictionary<string, AgentBundle> bundles = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim slots = new(AtOnce, AtOnce);
-    private AgentInventory? known;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -168,14 +167,14 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
         for (var attempt = 0; ;)
         {
             var outcomes = table.Untold(MostOutcomes);
-            var inventory = time.GetUtcNow() >= inventoryAt ? await InventoryAsync(stop) : null;
-            if (inventory is not null || time.GetUtcNow() >= inventoryAt)
-                inventoryAt = time.GetUtcNow() + settings.InventoryEvery;
+            var isInventoryDue = time.GetUtcNow() >= inventoryAt;
+            var inventory = isInventoryDue ? await InventoryAsync(stop) : null;
             try
             {
                 if (outcomes.Count > 0 || inventory is not null)
                     await hub.ReportAsync(identity, new() { Items = outcomes, Inventory = inventory, AgentVersion = Hub.AgentVersion }, stop);
                 table.Told(outcomes);
+                inventoryAt = isInventoryDue ? time.GetUtcNow() + settings.InventoryEvery : inventoryAt;
                 attempt = 0;
                 await HappensAsync(table.News, inventoryAt - time.GetUtcNow(), stop);
             }
@@ -183,23 +182,22 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
             {
                 if (attempt == 0)
                     LogUnreachable(failure.Message);
-                inventoryAt = inventory is null ? inventoryAt : time.GetUtcNow();
                 await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt++), time, stop);
             }
         }
     }
 
-    /// <summary>Null when it cannot be seen now; the last one stays good.</summary>
+    /// <summary>Null when it cannot be seen now.</summary>
     private async Task<AgentInventory?> InventoryAsync(CancellationToken stop)
     {
         try
         {
-            return known = await InventoryReader.ReadAsync(member, stop);
+            return await InventoryReader.ReadAsync(member, stop);
         }
         catch (Exception failure) when (failure is MemberUnreachableException or MemberRefusedException)
         {
             LogInventory(failure.Message);
-            return known;
+            return null;
         }
     }
 

@@ -37,6 +37,10 @@ internal sealed class Hub : IDisposable
     private readonly Lock signing = new();
     private SignedToken? signed;
 
+    /// <summary>What the control plane's clock is ahead of this one: it judges the tokens.</summary>
+    private TimeSpan ahead;
+
+
     public Hub(AgentSettings settings, AgentState state, TimeProvider time)
     {
         (endpoint, this.time) = (settings.Endpoint, time);
@@ -92,6 +96,7 @@ internal sealed class Hub : IDisposable
         {
             using var response = await http.SendAsync(request, HttpCompletionOption.ResponseContentRead, patience.Token);
             var answer = await response.Content.ReadAsByteArrayAsync(patience.Token);
+            Compare(response.Headers.Date);
             return response.IsSuccessStatusCode ? answer : throw Refused(response, answer);
         }
         catch (Exception failure) when (failure is HttpRequestException or IOException)
@@ -101,6 +106,15 @@ internal sealed class Hub : IDisposable
         catch (OperationCanceledException failure) when (!stop.IsCancellationRequested)
         {
             throw new HubUnreachableException($"{endpoint} did not answer within {upTo.TotalSeconds:0} s.", cause: failure);
+        }
+    }
+
+    private void Compare(DateTimeOffset? there)
+    {
+        lock (signing)
+        {
+            if (there is { } date && (date - time.GetUtcNow() - ahead).Duration() > TimeSpan.FromSeconds(10))
+                (ahead, signed) = (date - time.GetUtcNow(), null);
         }
     }
 
@@ -137,7 +151,7 @@ internal sealed class Hub : IDisposable
     {
         lock (signing)
         {
-            var now = time.GetUtcNow();
+            var now = time.GetUtcNow() + ahead;
             if (signed is not { } known || known.Identity != identity || known.Until < now + (TokenLife / 2))
             {
                 var until = now + TokenLife;

@@ -80,7 +80,6 @@ public sealed record AgentOutcome
     /// <summary>Nothing of the placement is left on the cluster.</summary>
     public bool IsGone { get; init; }
 
-    public int Attempts { get; init; }
     public string? ErrorCode { get; init; }
     public string? Error { get; init; }
 }

@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using ControlPlane.Agent;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Tests.Fixtures;
+using Npgsql;
 using Xunit;
 
 namespace ControlPlane.Tests.Fleets;
@@ -17,8 +18,8 @@ public sealed class AgentIdentityTests(ControlPlaneFixture plane)
     [Fact]
     public async Task An_onboarding_token_is_good_once_for_a_while_and_for_its_cluster_alone()
     {
-        await using var site = await FleetSite.StartAsync(plane, new() { Clusters = 2 }, joined: 0, isPull: cluster => cluster.Name.EndsWith('0'));
-        var (pulled, pushed) = (site.Clusters.Ready.Clusters.Single(cluster => cluster.Name.EndsWith('0')).Name, site.Clusters.Ready.Clusters.Single(cluster => !cluster.Name.EndsWith('0')).Name);
+        await using var site = await FleetSite.StartAsync(plane, new() { Clusters = 2 }, joined: 0, isPull: cluster => cluster.Name.EndsWith('1'));
+        var (pulled, pushed) = (site.Clusters.Ready.Clusters.Single(cluster => cluster.Name.EndsWith('1')).Name, site.Clusters.Ready.Clusters.Single(cluster => !cluster.Name.EndsWith('1')).Name);
         (await site.Arm.PostAsync($"{site.Cluster(pushed)}/issueOnboardingToken")).Is(409, "ClusterIsPushed");
         (await site.Arm.PostAsync($"{site.Cluster("nowhere")}/issueOnboardingToken")).Is(404, "ResourceNotFound");
         (await site.Arm.PostAsync($"{site.Cluster(pulled)}/issueOnboardingToken", new JsonObject { ["expiresInSeconds"] = 0 })).Is(400);
@@ -115,6 +116,32 @@ public sealed class AgentIdentityTests(ControlPlaneFixture plane)
         await Eventually.Async(() => renewing.Log.Text.Contains("its certificate expired", StringComparison.Ordinal), "the agent says what it needs");
         await renewing.GiveAsync(await site.OnboardAsync(one));
         await Eventually.Async(() => renewing.Log.Text.Split("Registered as").Length == 3, "the agent registers with the new token");
+    }
+
+    [Fact]
+    public async Task Who_comes_while_too_many_register_is_told_to_come_later_and_does()
+    {
+        await using var narrow = await ControlPlaneFixture.StartAsync(("Agents:RegistrationsAtOnce", "1"));
+        await using var site = await FleetSite.StartAsync(narrow, new() { Clusters = 2 }, joined: 0, isPull: _ => true);
+        var (one, other) = (site.Clusters.Ready.Clusters[0].Name, site.Clusters.Ready.Clusters[1].Name);
+        await using var agent = await TestAgent.PlaceAsync(site, one);
+        await using var next = await TestAgent.PlaceAsync(site, other);
+        var ((hub, state), (later, laterState)) = (agent.Speak(), next.Speak());
+        var (token, second) = (await site.OnboardAsync(one), await site.OnboardAsync(other));
+
+        // The first one is held up in the middle of it.
+        await using var connection = new NpgsqlConnection(narrow.Database.ConnectionString);
+        await connection.OpenAsync(Cancel);
+        await using var transaction = await connection.BeginTransactionAsync(Cancel);
+        await using (var hold = new NpgsqlCommand("select 1 from onboarding_tokens for update", connection))
+            await hold.ExecuteNonQueryAsync(Cancel);
+        var first = hub.RegisterAsync(token, state.Key(), Cancel);
+        await Eventually.Async(async () => (long)(await narrow.Database.ScalarAsync("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"))! > 0, "the first one waits");
+        var busy = await Assert.ThrowsAsync<HubUnreachableException>(() => later.RegisterAsync(second, laterState.Key(), Cancel));
+        Assert.True(busy.RetryAfter > TimeSpan.Zero, busy.Message);
+        await transaction.RollbackAsync(Cancel);
+        Assert.Equal(1, (await first).Epoch);
+        Assert.Equal(1, (await later.RegisterAsync(second, laterState.Key(), Cancel)).Epoch);
     }
 
     [Fact]

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ControlPlane.Agent;
 using ControlPlane.Simulators.Fleet;
 using ControlPlane.Tests.Fixtures;
+using ControlPlane.Tests.Simulators.Fleet;
 using Xunit;
 
 namespace ControlPlane.Tests.Fleets;

@@ -55,7 +55,7 @@ internal sealed class TestAgent : IAsyncDisposable
 
     public async Task StartAsync()
     {
-        var builder = Host.CreateEmptyApplicationBuilder(new());
+        var builder = Microsoft.Extensions.Hosting.Host.CreateEmptyApplicationBuilder(new());
         builder.Configuration.AddInMemoryCollection([new("Agent:ConfigurationFile", ConfigurationFile)]);
         builder.Logging.AddProvider(Log).SetMinimumLevel(LogLevel.Debug);
         host = AgentComposition.Build(builder);
