@@ -64,6 +64,11 @@ public sealed class ClusterInventoryRow
 
     /// <summary>How the cluster is connected, as readers last saw it: a ClusterConnectivity, or null before the first time.</summary>
     public string? Connectivity { get; set; }
+
+    /// <summary>SHA-256 of a certificate that the agent was given and has not used yet: the one before it is good until then, for the answer may have been lost.</summary>
+    public byte[]? AgentNextCertificate { get; set; }
+
+    public DateTimeOffset? AgentNextCertificateExpiresAt { get; set; }
 }
 
 internal sealed class ClusterInventoryConfiguration : IEntityTypeConfiguration<ClusterInventoryRow>

@@ -23,7 +23,7 @@ public static class BindingSql
 
     /// <summary>
     /// Outcomes, by column: placement, member, claim, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left.
-    /// What was wanted anew meanwhile stays due; what another has claimed since is left alone.
+    /// What was wanted anew meanwhile stays due; what another has claimed since is left alone. The agent of a cluster has nobody beside it: it claims nothing, and its claim is null.
     /// </summary>
     public const string Store = """
         update placement_bindings b set
@@ -39,7 +39,7 @@ public static class BindingSql
             transition_at = case when b.generation = a.generation and b.health <> a.health then now() else b.transition_at end
         from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[])
             as a (placement_id, member_id, claim, generation, health, observed, again, attempts, code, message, clean)
-        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.claims = a.claim
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and (a.claim is null or b.claims = a.claim)
         """;
 
     /// <summary>$1 placements, $2 members, $3 claims, $4 for how long: the claims that are still held are held on; the answer is those.</summary>
@@ -52,5 +52,11 @@ public static class BindingSql
     public const string Forget = """
         delete from placement_bindings b using unnest($1::int[], $2::int[], $3::bigint[]) as a (placement_id, member_id, claim)
         where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.claims = a.claim
+        """;
+
+    /// <summary>$1 placements, $2 generations, $3 the member: its agent says that nothing is left of what was to go.</summary>
+    public const string ForgetReported = """
+        delete from placement_bindings b using unnest($1::int[], $2::bigint[]) as a (placement_id, generation)
+        where b.placement_id = a.placement_id and b.member_id = $3 and b.is_unscheduled and b.generation = a.generation
         """;
 }

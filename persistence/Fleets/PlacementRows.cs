@@ -1,3 +1,4 @@
+using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence.Arm;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -143,25 +144,6 @@ public sealed class PlacementBindingRow
     public string? ErrorCode { get; set; }
     public string? Error { get; set; }
     public DateTimeOffset TransitionAt { get; set; }
-}
-
-/// <summary>What whoever applies has seen of a binding.</summary>
-public enum BindingHealth : short
-{
-    /// <summary>Nothing yet.</summary>
-    Pending = 0,
-
-    /// <summary>Applied, and not available yet.</summary>
-    Progressing = 1,
-
-    /// <summary>Every object is there and available.</summary>
-    Available = 2,
-
-    /// <summary>An object cannot be applied or will not become available.</summary>
-    Failed = 3,
-
-    /// <summary>The member cannot be reached.</summary>
-    Offline = 4,
 }
 
 internal sealed class PlacementRowsConfiguration :

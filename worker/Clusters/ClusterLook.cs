@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlPlane.Kubernetes;
 using ControlPlane.Worker.Fleets;
 
 namespace ControlPlane.Worker.Clusters;

@@ -1,5 +1,6 @@
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Clusters;
 using ControlPlane.Worker.Arm;

@@ -1,6 +1,7 @@
 using System.Threading.Channels;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Clusters;
 using ControlPlane.Worker.Fleets;

@@ -1,6 +1,8 @@
 using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Fleets;
 using Microsoft.Extensions.Options;

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Worker.Clusters;
@@ -27,7 +28,7 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             foreach (var row in await source.FindResourcesAsync(stale, stop))
             {
                 if (ClusterAddress.Of(row.Read<ConnectedCluster>(), given.GetValueOrDefault((row.Key, ClusterAddress.TokenPath)), given.GetValueOrDefault((row.Key, ClusterAddress.KubeconfigPath))) is { } address)
-                    known[row.Key] = (row.Version, new(clients.GetOrAdd(address.Identity, _ => Client(address)), address.ApiServer, address.Authorization));
+                    known[row.Key] = (row.Version, new(clients.GetOrAdd(address.Identity, _ => Client(address)), address.ApiServer, () => address.Authorization));
                 else
                     known.TryRemove(row.Key, out _);
             }

@@ -50,10 +50,10 @@ internal sealed class TestFleet : IAsyncDisposable
     public FleetCluster Cluster(int index = 0) => Simulated.Ready.Clusters[index];
 
     /// <summary>The official client, as a service of its users would make it.</summary>
-    public Kubernetes Client(int index = 0, bool reader = false)
+    public k8s.Kubernetes Client(int index = 0, bool reader = false)
     {
         var cluster = Cluster(index);
-        var client = new Kubernetes(new KubernetesClientConfiguration
+        var client = new k8s.Kubernetes(new KubernetesClientConfiguration
         {
             Host = cluster.Url, AccessToken = reader ? cluster.ReaderToken : cluster.Token, SslCaCerts = [X509Certificate2.CreateFromPem(cluster.Ca)],
         });

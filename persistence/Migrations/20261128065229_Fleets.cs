@@ -26,6 +26,22 @@ namespace ControlPlane.Persistence.Migrations
                 nullable: true);
 
             migrationBuilder.CreateTable(
+                name: "agent_authorities",
+                columns: table => new
+                {
+                    thumbprint = table.Column<string>(type: "text", nullable: false),
+                    certificate = table.Column<byte[]>(type: "bytea", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ciphertext = table.Column<byte[]>(type: "bytea", nullable: false),
+                    wrapped_key = table.Column<byte[]>(type: "bytea", nullable: false),
+                    key_version = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_agent_authorities", x => x.thumbprint);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "cluster_costs",
                 columns: table => new
                 {
@@ -71,7 +87,9 @@ namespace ControlPlane.Persistence.Migrations
                     attempts = table.Column<int>(type: "integer", nullable: false),
                     error = table.Column<string>(type: "text", nullable: true),
                     show_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
-                    connectivity = table.Column<string>(type: "text", nullable: true)
+                    connectivity = table.Column<string>(type: "text", nullable: true),
+                    agent_next_certificate = table.Column<byte[]>(type: "bytea", nullable: true),
+                    agent_next_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -146,6 +164,27 @@ namespace ControlPlane.Persistence.Migrations
                 constraints: table =>
                 {
                     table.PrimaryKey("pk_manifest_blobs", x => x.sha256);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "onboarding_tokens",
+                columns: table => new
+                {
+                    cluster_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    token_hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    used_by = table.Column<byte[]>(type: "bytea", nullable: true),
+                    consumed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_onboarding_tokens", x => x.cluster_key);
+                    table.ForeignKey(
+                        name: "fk_onboarding_tokens_resources_cluster_key",
+                        column: x => x.cluster_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
                 });
 
             migrationBuilder.CreateTable(
@@ -358,6 +397,12 @@ namespace ControlPlane.Persistence.Migrations
                 unique: true);
 
             migrationBuilder.CreateIndex(
+                name: "ix_onboarding_tokens_token_hash",
+                table: "onboarding_tokens",
+                column: "token_hash",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
                 name: "ix_placement_bindings_due",
                 table: "placement_bindings",
                 columns: new[] { "priority", "due_at" },
@@ -419,6 +464,9 @@ namespace ControlPlane.Persistence.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "agent_authorities");
+
+            migrationBuilder.DropTable(
                 name: "cluster_costs");
 
             migrationBuilder.DropTable(
@@ -429,6 +477,9 @@ namespace ControlPlane.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "manifest_blobs");
+
+            migrationBuilder.DropTable(
+                name: "onboarding_tokens");
 
             migrationBuilder.DropTable(
                 name: "placement_bindings");

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>A member cannot be reached, or does not answer in time.</summary>
 internal sealed class MemberUnreachableException(string message, Exception? cause = null) : Exception(message, cause);
@@ -22,12 +22,17 @@ internal sealed class MemberRefusedException(HttpStatusCode status, string reaso
 }
 
 /// <summary>The Kubernetes API of one member: what placing objects and cordoning nodes take, and no more.</summary>
-internal sealed class MemberApi(HttpClient http, Uri server, AuthenticationHeaderValue? authorization)
+/// <param name="authorization">Asked for each request, for the token of a pod changes while it runs; null where a certificate says who asks.</param>
+/// <param name="demandWrite">Throws when nothing may be written any more, because another has taken over.</param>
+internal sealed class MemberApi(HttpClient http, Uri server, Func<AuthenticationHeaderValue?> authorization, Action? demandWrite = null)
 {
     /// <summary>How long one request may take once the connection stands.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public Uri Server { get; } = server;
+
+    /// <summary>The same, for whoever may write only as long as this does not throw.</summary>
+    public MemberApi For(Action mayWrite) => new(http, Server, authorization, mayWrite);
 
     /// <summary>Server-side apply: the answer is the object as it then is (Kubernetes, server-side apply).</summary>
     public async Task<JsonElement> ApplyAsync(KubernetesKind kind, ObjectReference thing, ReadOnlyMemory<byte> manifest, string manager, bool force, CancellationToken stop) =>
@@ -54,6 +59,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, AuthenticationHeade
             apiVersion = "v1", kind = "DeleteOptions", propagationPolicy = "Background", preconditions = new { uid },
         }), "application/json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict);
 
+    /// <summary>Such as v1.32.6.</summary>
+    public async Task<string> VersionAsync(CancellationToken stop) => (await SendAsync(HttpMethod.Get, "/version", body: default, contentType: null, stop))!.Value.GetProperty("gitVersion").GetString()!;
+
     /// <summary>A kind as the cluster has it; null when it has none of that name.</summary>
     public async Task<KubernetesKind?> DiscoverAsync(string apiVersion, string kind, CancellationToken stop)
     {
@@ -73,7 +81,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, AuthenticationHeade
     {
         // A server may be given with a path of its own, as a proxy's is.
         using var request = new HttpRequestMessage(method, new Uri(Server.AbsoluteUri.TrimEnd('/') + path));
-        request.Headers.Authorization = authorization;
+        if (method != HttpMethod.Get)
+            demandWrite?.Invoke();
+        request.Headers.Authorization = authorization();
         if (contentType is not null)
             request.Content = new ReadOnlyMemoryContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType) } };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
