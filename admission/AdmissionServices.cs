@@ -1,6 +1,7 @@
 using ControlPlane.Admission.Arm;
 using ControlPlane.Admission.Authorization;
 using ControlPlane.Admission.Deployments;
+using ControlPlane.Admission.Fleets;
 using ControlPlane.Admission.Policy;
 using ControlPlane.Persistence.Arm;
 using Microsoft.Extensions.DependencyInjection;
@@ -24,6 +25,7 @@ internal static class AdmissionServices
         services.TryAddSingleton<ResourceWrites>();
         services.TryAddSingleton<DeploymentWrites>();
         services.TryAddSingleton<Preflight>();
+        services.TryAddSingleton<PreparedRevisions>();
         services.TryAddSingleton<WhatIf>();
         return services;
     }

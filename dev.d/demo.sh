@@ -1,11 +1,13 @@
-# A rack of simulated servers goes from bare metal to Kubernetes nodes while you watch.
+# A rack of simulated servers goes from bare metal to Kubernetes nodes while you watch; then 200 simulated clusters
+# become a fleet.
 
 cmd_demo() {
-    local machines=42 clock=0.02 started=$SECONDS code=0
+    local machines=42 clock=0.02 clusters=200 started=$SECONDS code=0
     while [ $# -gt 0 ]; do
         case "$1" in
             --machines) machines="${2:?--machines needs a number}"; shift 2 ;;
             --clock) clock="${2:?--clock needs a factor}"; shift 2 ;;
+            --clusters) clusters="${2:?--clusters needs a number}"; shift 2 ;;
             *) fail "demo does not know '$1'" 2 ;;
         esac
     done
@@ -23,9 +25,13 @@ cmd_demo() {
     fi
     say ""
     walk_through || code=$?
+    if [ "$code" -eq 0 ] && [ "$clusters" -gt 0 ]; then
+        say ""
+        fleet_walk_through "$clusters" || code=$?
+    fi
     say ""
     if [ "$code" -eq 0 ]; then
-        say "$machines nodes joined. The whole demo took $((SECONDS - started)) s."
+        say "$machines nodes joined$([ "$clusters" -eq 0 ] || echo ", $clusters clusters are a fleet"). The whole demo took $((SECONDS - started)) s."
         what_next
     else
         say "The demo failed after $((SECONDS - started)) s; the reasons stand above, the log in .local/log/host.log."
@@ -62,6 +68,34 @@ walk_through() {
     run_shown "${cpctl[@]}" rack provision -f "$ROOT/samples/rack.yaml" "${world[@]}" --var "bmcPortOffset=$(($(json .bmcPortBase "$LOCAL/simulators.json") - 1))"
 }
 
+# start_fleet CLUSTERS: simulated Kubernetes API servers; an image with the tag "bad" never becomes available in any
+start_fleet() {
+    local pid ready="$LOCAL/fleet.json" log="$LOCAL/log/fleet.log" control
+    stop_process "the simulated fleet" "$(run_value pids.fleet)" "$SIMULATORS_DLL"
+    rm -f "$ready"
+    : >"$log"
+    pid="$(umask 077; start_process "$log" dotnet "$SIMULATORS_DLL" --clusters "$1" --clock 0 --regions westeurope:2,southeastasia:1 --label ring=canary:1,early:3,broad:16 --ready-file "$ready")"
+    record_pid fleet "$pid"
+    wait_until 30 simulators_are_ready_or_dead "$ready" "$pid"
+    [ -s "$ready" ] || { tail -n 20 "$log" >&2; fail "the simulated fleet does not start (.local/log/fleet.log)"; }
+    control="$(json .control "$ready")"
+    curl -fsS -X POST -H 'Content-Type: application/json' -d '{"action":"neverAvailable","images":["*:bad"]}' "$control/faults" >/dev/null
+    step "simulators: $1 Kubernetes clusters"
+}
+
+# A revision goes out in stages, holds, goes on; a bad one is caught and goes back by itself.
+fleet_walk_through() {
+    local cpctl=(dotnet "$CPCTL_DLL") shop=(apply --wait -f "$ROOT/samples/placement.yaml")
+    start_fleet "$1"
+    run_shown "${cpctl[@]}" fleet join stores -g demo --clusters "$LOCAL/fleet.json" || return
+    run_shown "${cpctl[@]}" "${shop[@]}" --var tag=1.0 || return
+    run_shown "${cpctl[@]}" placement watch stores/shop -g demo || return
+    run_shown "${cpctl[@]}" placement resume stores/shop -g demo || return
+    run_shown "${cpctl[@]}" "${shop[@]}" --var tag=bad || return
+    run_shown "${cpctl[@]}" placement watch stores/shop -g demo || return
+    run_shown "${cpctl[@]}" placement clusters stores/shop -g demo --state Failed || return
+}
+
 run_shown() {
     local shown="$*"
     shown="${shown/#dotnet "$CPCTL_DLL"/./dev cpctl}"
@@ -77,6 +111,8 @@ Try next:
   ./dev cpctl get machine rack1-07 -g demo         one machine with its hardware, steps and conditions
   ./dev cpctl machine cordon rack1-07 -g demo      no new pods on that node
   ./dev cpctl machine reimage rack1-07 -g demo     wipe, write and join the cordoned node again
+  ./dev cpctl get placement stores/shop -g demo    a placement with its run, counts and conditions
+  ./dev cpctl placement rollback stores/shop -g demo --revision 1
   ./dev token                                      a bearer token for curl or an Azure SDK
 
 TEXT

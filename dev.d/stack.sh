@@ -140,10 +140,10 @@ stop_stack() {
         case "$name" in
             host) stop_process "$name" "$pid" "$HOST_DLL" ;;
             worker-*) stop_process "$name" "$pid" "$WORKER_DLL" ;;
-            simulators) stop_process "$name" "$pid" "$SIMULATORS_DLL" ;;
+            simulators|fleet) stop_process "$name" "$pid" "$SIMULATORS_DLL" ;;
         esac
     done < <(json '.pids | to_entries[] | "\(.key) \(.value)"' "$RUN_FILE")
-    rm -f "$RUN_FILE" "$LOCAL/simulators.json"
+    rm -f "$RUN_FILE" "$LOCAL/simulators.json" "$LOCAL/fleet.json"
 }
 
 cmd_down() {

@@ -3,6 +3,7 @@ using ControlPlane.Defaults;
 using ControlPlane.Persistence;
 using ControlPlane.Worker;
 using ControlPlane.Worker.Arm;
+using ControlPlane.Worker.Fleets;
 
 namespace ControlPlane.Host;
 
@@ -15,7 +16,11 @@ internal static class HostComposition
         builder.AddServiceDefaults("controlplane");
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddControlPlaneDb(builder.Configuration);
-        builder.Services.AddBus(builder.Configuration, bus => bus.AddHints());
+        builder.Services.AddBus(builder.Configuration, bus =>
+        {
+            bus.AddHints();
+            bus.AddPlacementHints();
+        });
         builder.AddFrontDoor();
         builder.AddWorker();
         var app = builder.Build();

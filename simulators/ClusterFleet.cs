@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Text;
 using ControlPlane.Simulators.Clusters;
+using ControlPlane.Simulators.Clusters.Controllers;
 using ControlPlane.Simulators.Fleet;
 using ControlPlane.Simulators.Wire;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -22,12 +23,14 @@ internal sealed class ClusterFleet : IAsyncDisposable
 
     private const int Backlog = 4096;
 
+    private readonly PeriodicTimer heartbeat;
     private readonly WebApplication app;
     private readonly List<IDisposable> owned;
 
     private ClusterFleet(FleetOptions options, TimeProvider time)
     {
         Clock = new VirtualClock(time, options.Clock);
+        heartbeat = new PeriodicTimer(Heartbeats.Period, time);
         Journal = new Journal(time, JournalCapacity);
         var authority = new CertificateAuthority("kubernetes", time);
         var tls = new FleetTls(authority);
@@ -74,7 +77,7 @@ internal sealed class ClusterFleet : IAsyncDisposable
             kestrel.Listen(IPAddress.Loopback, options.ControlPort, listen => listen.Protocols = HttpProtocols.Http1);
         });
         app = builder.Build();
-        owned = [authority, tls, .. Clusters, app];
+        owned = [authority, tls, .. Clusters, app, heartbeat];
         app.Run(http => http.Request.IsHttps ? door.HandleAsync(http) : control.HandleAsync(http));
         Describe = () => new FleetReady
         {
@@ -103,6 +106,7 @@ internal sealed class ClusterFleet : IAsyncDisposable
         {
             await fleet.app.StartAsync(cancel);
             fleet.Ready = fleet.Describe();
+            _ = fleet.BeatAsync();
             return fleet;
         }
         catch
@@ -119,6 +123,14 @@ internal sealed class ClusterFleet : IAsyncDisposable
         Faults.Remove(null);
         using (var impatient = new CancellationTokenSource(TimeSpan.FromSeconds(1))) await app.StopAsync(impatient.Token);
         for (var index = owned.Count - 1; index >= 0; index--) owned[index].Dispose();
+    }
+
+    private async Task BeatAsync()
+    {
+        while (await heartbeat.WaitForNextTickAsync())
+        {
+            foreach (var cluster in Clusters.Where(cluster => cluster.IsInstalled)) Heartbeats.Beat(cluster.Api.Store);
+        }
     }
 
     private static string Token(byte[] secret, string role, ClusterSeat seat) => Convert.ToHexStringLower(HMACSHA256.HashData(secret, Encoding.UTF8.GetBytes($"{role}/{seat.Name}")).AsSpan(0, 16));

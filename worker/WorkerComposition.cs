@@ -13,8 +13,8 @@ internal static class WorkerComposition
     public static WebApplicationBuilder AddWorker(this WebApplicationBuilder builder)
     {
         builder.Services.AddOperations(builder.Configuration);
-        builder.Services.AddClusters();
-        builder.Services.AddFleets();
+        builder.Services.AddClusters(builder.Configuration);
+        builder.Services.AddFleets(builder.Configuration);
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
         builder.Services.AddHostedService<NodeHourRecorder>();

@@ -12,6 +12,7 @@ internal abstract class RegisteredType
     public abstract IReadOnlyList<string> ApiVersions { get; }
     public abstract VersionLadder Ladder { get; }
     public abstract IReadOnlyList<ResourceAction> Actions { get; }
+    public abstract IReadOnlyList<string> IgnoredMembers { get; }
     public abstract ResourceScopes Scopes { get; }
     public abstract bool IsTracked { get; }
     public abstract bool CompletesOnWrite { get; }
@@ -100,6 +101,7 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
     public override IReadOnlyList<string> ApiVersions => T.ApiVersions;
     public override VersionLadder Ladder { get; } = new(T.Ladder);
     public override IReadOnlyList<ResourceAction> Actions => T.Actions;
+    public override IReadOnlyList<string> IgnoredMembers => T.IgnoredMembers;
     public override ResourceScopes Scopes => T.Scopes;
     public override bool IsTracked => T.IsTracked;
     public override bool CompletesOnWrite => T.CompletesOnWrite;

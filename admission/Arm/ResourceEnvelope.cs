@@ -33,7 +33,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
                 case "type" when !SameText(member.Value, id.Type.ToString()):
                     faults.Add(new("InvalidRequestContent", $"'{member.Name}' in the body must equal the resource in the URL.", member.Name));
                     break;
-                case var name when !Known.Contains(name, StringComparer.Ordinal):
+                case var name when !Known.Contains(name, StringComparer.Ordinal) && !type.IgnoredMembers.Contains(name, StringComparer.Ordinal):
                     faults.Add(new("InvalidRequestContent", $"Could not find member '{name}' on a resource; known are {string.Join(", ", Known)}.", name));
                     break;
             }

@@ -9,10 +9,17 @@ namespace ControlPlane.Admission.Arm;
 /// <summary>What is looked up before a write is decided: the resource, what is around it, and what its properties name.</summary>
 internal sealed class ResourceLookup(NpgsqlDataSource source)
 {
+    private readonly GenerationalCache<string, Governing> governing = new(2_000);
+
     /// <summary>The resource as it is and everything around it that has a say.</summary>
     /// <param name="below">With true also the locks of what is below it, for a deletion.</param>
-    public async Task<Surroundings> SurroundingsAsync(ResourceId id, bool below, CancellationToken cancel) =>
-        Surroundings.Of(id, await source.FindGovernedAsync([.. id.WithAncestors().Select(one => one.Key)], Surroundings.GoverningTypes, below, cancel));
+    public async Task<Surroundings> SurroundingsAsync(ResourceId id, bool below, CancellationToken cancel)
+    {
+        string[] keys = [.. id.WithAncestors().Select(one => one.Key)];
+        var (rows, mark) = await source.FindGovernedAsync(keys, cancel);
+        var around = Surroundings.Of(id, rows, mark is null ? Governing.Nothing : governing.TryGet(mark, out var known) ? known : await GoverningAsync(keys, cancel));
+        return below ? around with { LocksBelow = await source.FindLocksBelowAsync(id, cancel) } : around;
+    }
 
     /// <summary>The conflict of a write with an operation that has not ended.</summary>
     public async Task<ArmException> BusyAsync(ResourceRow current, CancellationToken cancel) =>
@@ -66,6 +73,16 @@ internal sealed class ResourceLookup(NpgsqlDataSource source)
         return id.Subscription.Length > 0 && above.All(row => row.Type != ResourceType.Subscription.ToString()) ? ArmErrors.SubscriptionNotFound(id.Subscription)
             : id.Type == ResourceType.ResourceGroup || (id.ResourceGroup is not null && above.Count < 2) ? ArmErrors.ResourceGroupNotFound(id.ResourceGroup!)
             : ArmErrors.ResourceNotFound(id);
+    }
+
+    /// <summary>They may have changed since their mark was read, and are then known by the mark that they have now.</summary>
+    private async Task<Governing> GoverningAsync(IReadOnlyList<string> keys, CancellationToken cancel)
+    {
+        var (rows, mark) = await source.FindGoverningAsync(keys, cancel);
+        var found = new Governing(rows);
+        if (mark is not null)
+            governing.Set(mark, found);
+        return found;
     }
 
     private async Task<NewOperation?> OperationAsync(string sql, CancellationToken cancel, params object?[] values)

@@ -72,7 +72,7 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
             around.DemandPlace();
             request.Preconditions.Demand(current);
             around.DemandUnlocked(action, isDelete: false);
-            var tags = await policies.TagAsync(request.Type, around, change(current.Tags), cancel);
+            var tags = policies.Tag(request.Type, around, change(current.Tags));
             var outcome = await acceptor.AcceptAsync(Unchanged(current, request, current.State, verb) with { Tags = tags, Action = action }, cancel);
             if (outcome is AcceptOutcome.Accepted)
                 return new((await lookup.SurroundingsAsync(request.Id, below: false, cancel)).Current ?? throw ArmErrors.ResourceNotFound(request.Id));

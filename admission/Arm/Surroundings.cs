@@ -4,18 +4,16 @@ using ControlPlane.Persistence.Arm;
 namespace ControlPlane.Admission.Arm;
 
 /// <summary>A resource as it is when a write to it is decided, and everything around it that has a say: its subscription, group and parents, and the locks and policy assignments that hold for it.</summary>
-internal sealed record Surroundings(ResourceId Id, ResourceRow? Current, IReadOnlyList<ResourceRow> Ancestors, IReadOnlyList<ResourceRow> Governing)
+internal sealed record Surroundings(ResourceId Id, ResourceRow? Current, IReadOnlyList<ResourceRow> Ancestors, Governing Governing)
 {
-    /// <summary>Types whose rows hold for everything below what they extend.</summary>
-    public static IReadOnlyList<string> GoverningTypes { get; } = ["Microsoft.Authorization/locks", "Microsoft.Authorization/policyAssignments"];
-
     public ResourceRow? Subscription => Ancestors.FirstOrDefault(row => row.Type == ResourceType.Subscription.ToString());
 
-    public static Surroundings Of(ResourceId id, IReadOnlyList<ResourceRow> rows)
+    /// <summary>For a deletion: the locks of what stands below it.</summary>
+    public IReadOnlyList<ResourceRow> LocksBelow { get; init; } = [];
+
+    public static Surroundings Of(ResourceId id, IReadOnlyList<ResourceRow> rows, Governing governing)
     {
         var ancestors = id.WithAncestors().Skip(1).Select(ancestor => rows.FirstOrDefault(row => row.Key == ancestor.Key)).OfType<ResourceRow>().ToList();
-        // A lock is a resource too: it is not its own surroundings.
-        var governing = rows.Where(row => row.ExtendsKey is not null && row.Key != id.Key && GoverningTypes.Contains(row.Type, StringComparer.Ordinal)).DistinctBy(row => row.Key, StringComparer.Ordinal).ToList();
         return new(id, rows.FirstOrDefault(row => row.Key == id.Key), ancestors, governing);
     }
 
@@ -52,12 +50,9 @@ internal sealed record Surroundings(ResourceId Id, ResourceRow? Current, IReadOn
     {
         if (action.StartsWith("Microsoft.Authorization/locks/", StringComparison.OrdinalIgnoreCase))
             return;
-        var locks = Governing.Where(row => row.Type == GoverningTypes[0] && (isDelete || IsReadOnly(row))).ToList();
+        // A lock is a resource too: it does not bind itself.
+        var locks = (isDelete ? [.. Governing.Locks, .. LocksBelow] : Governing.ReadOnlyLocks).Where(row => row.Key != Id.Key).ToList();
         if (locks.Count > 0)
             throw ArmErrors.ScopeLocked(Id, isDelete ? "delete" : "write", locks);
     }
-
-    private static bool IsReadOnly(ResourceRow row) => Json.Read<LockProperties>(row.Properties).Level == "ReadOnly";
-
-    private sealed record LockProperties(string Level);
 }

@@ -58,4 +58,4 @@ internal sealed class AssignedPolicy
 }
 
 /// <summary>A definition as it was at a version, its rule read.</summary>
-internal sealed record KnownDefinition(string Id, string Name, long Version, PolicyDefinition Properties, PolicyRule Rule);
+internal sealed record KnownDefinition(string Id, string Name, long Version, DateTimeOffset CreatedAt, PolicyDefinition Properties, PolicyRule Rule);

@@ -63,13 +63,13 @@ internal sealed class CompiledPolicy
 
     private Func<PolicyScope, bool> Field(PolicyCondition.OfField condition)
     {
-        var (name, comparison, operand) = (functions.Compile(condition.Name), condition.Test.Operator, functions.Compile(condition.Test.Operand));
-        var known = condition.Name is PolicyExpression.Literal literal ? PolicyField.Read(PolicyJson.Text(literal.Value) ?? "", out _) : null;
+        var (name, comparison, operand) = (functions.Name(condition.Name), condition.Test.Operator, functions.Compile(condition.Test.Operand));
+        var places = functions.Compile(condition.Test.Operand, Places);
         return scope =>
         {
-            if ((known ?? PolicyField.Read(PolicyJson.Text(name(scope)) ?? "", out _)) is not { } field)
+            if (name(scope) is not { } field)
                 return false;
-            var right = field.Part == "location" ? Places(operand(scope)) : operand(scope);
+            var right = field.Part == "location" ? places(scope) : operand(scope);
             foreach (var value in PolicyFields.Values(field, scope))
             {
                 if (!PolicyComparison.Holds(comparison, value, right))
@@ -108,7 +108,7 @@ internal sealed class CompiledPolicy
 internal sealed class CompiledOperation(PolicyOperation operation, PolicyFunctions functions)
 {
     public PolicyOperationKind Kind => operation.Kind;
-    public Func<PolicyScope, JsonElement> Field { get; } = functions.Compile(operation.Field);
+    public Func<PolicyScope, PolicyField?> Field { get; } = functions.Name(operation.Field);
     public Func<PolicyScope, JsonElement> Value { get; } = operation.Value is null ? _ => default : functions.Compile(operation.Value);
     public Func<PolicyScope, bool> Applies { get; } = Condition(operation, functions);
 

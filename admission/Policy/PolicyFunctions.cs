@@ -10,13 +10,19 @@ internal sealed class PolicyFunctions(IReadOnlyDictionary<string, JsonElement> p
 {
     private const int LongestText = 64 * 1024;
 
-    /// <summary>The value of an expression; what does not depend on the resource is computed once, here.</summary>
-    public Func<PolicyScope, JsonElement> Compile(PolicyExpression expression)
+    /// <summary>The value of an expression.</summary>
+    public Func<PolicyScope, JsonElement> Compile(PolicyExpression expression) => Compile(expression, value => value);
+
+    /// <summary>The field that an expression names, or null.</summary>
+    public Func<PolicyScope, PolicyField?> Name(PolicyExpression expression) => Compile(expression, value => PolicyField.Read(PolicyJson.Text(value) ?? "", out _));
+
+    /// <summary>What an expression comes to; what does not depend on the resource is computed once, here.</summary>
+    public Func<PolicyScope, T> Compile<T>(PolicyExpression expression, Func<JsonElement, T> read)
     {
         var compute = Inner(expression);
         if (expression.WithParts().Any(part => part is PolicyExpression.Call { Function: "field" or "current" or "resourcegroup" or "subscription" }))
-            return compute;
-        var constant = compute(new(new(default, default)));
+            return scope => read(compute(scope));
+        var constant = read(compute(new(new(default, default))));
         return _ => constant;
     }
 

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Admission.Arm;
@@ -14,23 +15,28 @@ namespace ControlPlane.Admission.Policy;
 internal sealed class PolicyGate(PolicyCatalogue catalogue)
 {
     private static readonly string[] Governed = ["location", "tags", "properties"];
-    private static readonly string AssignmentType = PolicyAssignment.Type.ToString();
+
+    private readonly GenerationalCache<(string Group, long Version, DateTimeOffset CreatedAt), JsonElement> groups = new(10_000);
 
     /// <summary>The body of a PUT, as policies want it.</summary>
     public async ValueTask<JsonElement> PutAsync(RegisteredType type, Surroundings around, JsonElement body, CancellationToken cancel)
     {
         if (type.Type == PolicyAssignment.Type)
             await DemandParametersAsync(body, cancel);
-        if (await JudgeAsync(type, around, () => JsonObject.Create(body)!, cancel) is not { } changed)
+        if (Judge(type, around, () => body) is not { } changed)
             return body;
-        var result = JsonObject.Create(body)!;
-        foreach (var name in Governed)
+        return Object(result =>
         {
-            if (changed[name] is { } value)
-                result[name] = value.DeepClone();
-        }
-
-        return JsonSerializer.SerializeToElement(result);
+            foreach (var member in body.EnumerateObject().Where(member => !Governed.Contains(member.Name, StringComparer.Ordinal) || changed[member.Name] is null))
+                member.WriteTo(result);
+            foreach (var name in Governed)
+            {
+                if (changed[name] is not { } value)
+                    continue;
+                result.WritePropertyName(name);
+                value.WriteTo(result);
+            }
+        });
     }
 
     /// <summary>The merge patch that leads to the resource as policies want it.</summary>
@@ -45,7 +51,7 @@ internal sealed class PolicyGate(PolicyCatalogue catalogue)
         };
         if (type.Type == PolicyAssignment.Type)
             await DemandParametersAsync(JsonSerializer.SerializeToElement(Patched()), cancel);
-        if (await JudgeAsync(type, around, Patched, cancel) is not { } changed)
+        if (Judge(type, around, () => JsonSerializer.SerializeToElement(Patched())) is not { } changed)
             return patch;
         var result = JsonObject.Create(patch)!;
         result["tags"] = changed["tags"]?.DeepClone();
@@ -56,37 +62,65 @@ internal sealed class PolicyGate(PolicyCatalogue catalogue)
     }
 
     /// <summary>The tags, as policies want them.</summary>
-    public async ValueTask<string> TagAsync(RegisteredType type, Surroundings around, string tags, CancellationToken cancel)
+    public string Tag(RegisteredType type, Surroundings around, string tags)
     {
         var current = around.Current!;
-        JsonObject Tagged() => new() { ["location"] = current.Location, ["tags"] = JsonNode.Parse(tags), ["properties"] = JsonNode.Parse(current.Properties) };
-        return await JudgeAsync(type, around, Tagged, cancel) is { } changed ? changed["tags"]?.ToJsonString() ?? "{}" : tags;
+        JsonElement Tagged() => JsonSerializer.SerializeToElement(new JsonObject { ["location"] = current.Location, ["tags"] = JsonNode.Parse(tags), ["properties"] = JsonNode.Parse(current.Properties) });
+        return Judge(type, around, Tagged) is { } changed ? changed["tags"]?.ToJsonString() ?? "{}" : tags;
     }
 
     /// <summary>What policies changed, or null; what they refuse is thrown.</summary>
-    private async ValueTask<JsonObject?> JudgeAsync(RegisteredType type, Surroundings around, Func<JsonObject> wanted, CancellationToken cancel)
+    private JsonObject? Judge(RegisteredType type, Surroundings around, Func<JsonElement> wanted)
     {
-        var assignments = around.Governing.Where(row => row.Type == AssignmentType && row.State is not ProvisioningState.Deleting).ToList();
-        if (assignments.Count == 0)
+        if (around.Governing.Assignments.Count == 0)
             return null;
-        var policies = (await catalogue.CompileAsync(assignments, cancel)).Where(policy => policy.IsEnforced && policy.Judges(type.Type, type.IsTracked) && !policy.Excludes(around.Id.Key)).OrderBy(policy => policy.Row.Key, StringComparer.Ordinal).ToList();
+        var policies = catalogue.Enforced(around.Governing).Where(policy => policy.Judges(type.Type, type.IsTracked) && !policy.Excludes(around.Id.Key)).ToList();
         if (policies.Count == 0)
             return null;
-        var verdict = PolicyJudgement.Judge(new(Candidate(around.Id, wanted(), around.Current), PolicyTargets.Group(around.Ancestors.FirstOrDefault(row => row.Key == around.Id.GroupId?.Key))), policies);
+        var verdict = PolicyJudgement.Judge(new(Candidate(around.Id, wanted(), around.Current), Group(around)), policies);
         return verdict.Denials.Count > 0 ? throw Disallowed(around.Id, verdict.Denials) : verdict.Changed;
     }
 
-    private static JsonElement Candidate(ResourceId id, JsonObject wanted, ResourceRow? current)
+    private static JsonElement Candidate(ResourceId id, JsonElement wanted, ResourceRow? current) => Object(candidate =>
     {
-        var candidate = new JsonObject { ["id"] = id.Text, ["name"] = id.Name, ["fullName"] = string.Join('/', id.Names), ["type"] = id.Type.ToString() };
+        candidate.WriteString("id", id.Text);
+        candidate.WriteString("name", id.Name);
+        candidate.WriteString("fullName", string.Join('/', id.Names));
+        candidate.WriteString("type", id.Type.ToString());
         foreach (var name in Governed)
         {
-            if (wanted[name] is { } value)
-                candidate[name] = value.DeepClone();
+            if (wanted.TryGetProperty(name, out var value) && value.ValueKind is not JsonValueKind.Null)
+            {
+                candidate.WritePropertyName(name);
+                value.WriteTo(candidate);
+            }
+            else if (name == "location" && current?.Location is { } location)
+                candidate.WriteString(name, location);
+        }
+    });
+
+    private JsonElement Group(Surroundings around)
+    {
+        if (around.Id.GroupId is not { } id || around.Ancestors.FirstOrDefault(row => row.Key == id.Key) is not { } row)
+            return default;
+        var version = (row.Key, row.Version, row.CreatedAt);
+        if (!groups.TryGet(version, out var group))
+            groups.Set(version, group = PolicyTargets.Group(row.Id, row.Location, row.Tags));
+        return group;
+    }
+
+    /// <summary>An object of what is written into it.</summary>
+    private static JsonElement Object(Action<Utf8JsonWriter> write)
+    {
+        var buffer = new ArrayBufferWriter<byte>(1024);
+        using (var json = new Utf8JsonWriter(buffer))
+        {
+            json.WriteStartObject();
+            write(json);
+            json.WriteEndObject();
         }
 
-        candidate["location"] ??= current?.Location;
-        return JsonSerializer.SerializeToElement(candidate);
+        return JsonElement.Parse(buffer.WrittenSpan);
     }
 
     /// <summary>An assignment's parameters must be those that its definition asks for. A definition that is missing is reported with the other references.</summary>

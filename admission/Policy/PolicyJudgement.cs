@@ -32,7 +32,7 @@ internal static class PolicyJudgement
             var scope = new PolicyScope(target);
             foreach (var operation in policy.Compiled.Operations.Where(operation => operation.Applies(scope)))
             {
-                if (PolicyField.Read(PolicyJson.Text(operation.Field(scope)) ?? "", out _) is not { } field || (field.AliasType is { } type && !type.Equals(target.Type, StringComparison.OrdinalIgnoreCase)))
+                if (operation.Field(scope) is not { } field || (field.AliasType is { } type && !type.Equals(target.Type, StringComparison.OrdinalIgnoreCase)))
                     continue;
                 var value = operation.Kind is PolicyOperationKind.Remove ? default : operation.Value(scope);
                 var conflictEffect = policy.Compiled.Details.ConflictEffect;

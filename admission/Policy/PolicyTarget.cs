@@ -90,9 +90,7 @@ internal static class PolicyTargets
         return JsonSerializer.Deserialize<JsonElement>(buffer.ToArray());
     }
 
-    /// <summary>What <c>resourceGroup()</c> is; nothing outside a group.</summary>
-    public static JsonElement Group(ResourceRow? group) => group is null ? default : Group(group.Id, group.Location, group.Tags);
-
+    /// <summary>What <c>resourceGroup()</c> is.</summary>
     public static JsonElement Group(string id, string? location, string tags) =>
         Json.Element(new { id, name = ResourceId.Parse(id).Name, location, tags = Json.Read<JsonElement>(tags) });
 }

@@ -1,6 +1,7 @@
 using ControlPlane.Admission;
 using ControlPlane.Api.Authorization;
 using ControlPlane.Api.BareMetal;
+using ControlPlane.Api.Clusters;
 using ControlPlane.Api.Deployments;
 using ControlPlane.Api.Fleets;
 using ControlPlane.Api.Identity;
@@ -34,6 +35,8 @@ internal static class FrontDoor
         builder.Services.AddHostedService(provider => provider.GetRequiredService<OperationHints>());
         builder.Services.AddOpenApiDocument();
         builder.Services.AddSingleton<ProvisioningDoor>();
+        builder.AddAgentDoor();
+        builder.Services.AddAgentWorkDoor();
         builder.AddIdentity();
         return builder;
     }
@@ -51,6 +54,8 @@ internal static class FrontDoor
         var open = app.MapGroup("").WithMetadata(OpenRoute.Instance);
         open.MapServiceDefaults();
         ProvisioningDoor.Map(open);
+        AgentDoor.Map(app, open);
+        AgentWorkDoor.Map(open);
         app.MapIdentity();
         OpenApi.Map(app);
         ResourceVerbs.Map(app);

@@ -66,9 +66,9 @@ internal sealed class BearerAuthentication(RequestDelegate next, TokenValidator 
         await http.Response.WriteAsJsonAsync(new ErrorResponse(new(refused.Code, refused.Message)), Json.Options, http.RequestAborted);
     }
 
-    /// <summary>Health, cloud metadata, and the door of machines, whose addresses carry their own credential. The token service has answered before.</summary>
+    /// <summary>Health, cloud metadata, the door of machines, whose addresses carry their own credential, and that of agents, who have certificates. The token service has answered before.</summary>
     private static bool IsOpen(PathString path) =>
-        path.StartsWithSegments("/provision", StringComparison.Ordinal)
+        path.StartsWithSegments("/provision", StringComparison.Ordinal) || path.StartsWithSegments("/agent/v1", StringComparison.Ordinal)
         || path.Value is "/healthz" or "/readyz" or CloudMetadata.Path or CloudMetadata.Path + "/";
 
     private static bool TryGetToken(StringValues header, out ReadOnlySpan<char> token)

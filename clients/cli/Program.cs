@@ -14,6 +14,8 @@ root.Add(RackCommands.Create());
 root.Add(WatchCommand.Create());
 root.Add(OperationCommands.Create());
 root.Add(MachineCommands.Create());
+root.Add(FleetCommands.Create());
+root.Add(PlacementCommands.Create());
 root.Add(UsageCommand.Create());
 root.Add(LoginCommands.Version());
 

@@ -18,6 +18,9 @@ internal static class ResourceAddress
         ["rack"] = Rack,
         ["image"] = "ControlPlane.BareMetal/osImages",
         ["cluster"] = "Microsoft.Kubernetes/connectedClusters",
+        ["fleet"] = FleetCommands.Fleet,
+        ["member"] = $"{FleetCommands.Fleet}/members",
+        ["placement"] = PlacementCommands.Placement,
     };
 
     /// <summary>`machine`, `machines` or a full `Namespace/type`.</summary>

@@ -55,6 +55,9 @@ public interface IResource<TSelf, TStatus>
     /// <summary>The answer (409) when another resource has claimed the fact already.</summary>
     static virtual ErrorBody Taken(string other) => new("ResourceAlreadyClaimed", $"What the properties claim belongs to '{other}'; one of the two must be deleted first.");
 
+    /// <summary>Members beside <c>properties</c> that Azure's clients send for this type and that mean nothing here.</summary>
+    static virtual IReadOnlyList<string> IgnoredMembers => [];
+
     static virtual IReadOnlyList<ResourceAction> Actions => [];
 
     /// <summary>Why an action or <c>delete</c> must not happen to the resource as it stands, or null; the answer is a 409.</summary>

@@ -50,6 +50,7 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
         new("replace", "Take over a replaced server in the same place: new BMC credentials, address or boot port, then install anew.", typeof(ReplaceParameters)),
         new("cordon", "Take the node out of scheduling, evicting its pods when asked.", typeof(CordonParameters)),
         new("uncordon", "Put the node back into scheduling."),
+        new("release", "Drain and wipe the machine and keep it, Available, without image and cluster."),
         new("retry", "Try the failed or canceled work again from the start."),
     ];
 
@@ -135,6 +136,7 @@ public sealed partial record BareMetalMachine : IResource<BareMetalMachine, Bare
                 new("ClusterRequired", "The machine has no clusterId; PUT it with osImageId and clusterId first.", "properties.clusterId"),
             "replace" when FaultIn(request.Current, request.Parameters) is { } fault => new("InvalidParameter", $"'{fault.Target}' {fault.Message}.", fault.Target),
             "cordon" or "uncordon" when !joined => new("NodeNotJoined", $"The machine is {request.Status.DetailedStatus}; only a Provisioned machine has a node."),
+            "release" when request.Current.ClusterId is null => new("NothingToRelease", "The machine has no clusterId: it is in no cluster."),
             "retry" when request.Status.ActionStates is [{ ActionType: "delete" }, ..] =>
                 new("DeletionUnfinished", "The last work on the machine was its deletion, which did not succeed. DELETE it again to go on, or PUT it to install it anew."),
             "retry" when request.State is ProvisioningState.Succeeded => new("NothingToRetry", "The last operation of the machine succeeded."),

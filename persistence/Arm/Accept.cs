@@ -60,8 +60,8 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     public async Task<AcceptOutcome> AcceptAsync(AcceptedWrite write, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
-        if (write is { ExpectedVersion: null, Quota: null, References.Count: 0, Claims: null })
-            return await CreateAsync(connection, write, cancel);
+        if (write is { ExpectedVersion: null, References.Count: 0, Claims: null } && await CreateAsync(connection, write, cancel) is { } created)
+            return created;
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var outcome = await AcceptAsync(connection, write, cancel);
         if (outcome is AcceptOutcome.Accepted)
@@ -72,9 +72,6 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     /// <summary>Stores the write in the caller's transaction; the caller rolls back (to its savepoint) unless it was accepted.</summary>
     public async Task<AcceptOutcome> AcceptAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
-        if (write.Quota is { } demand && write.Location is { } location
-            && await quotas.ReserveAsync(connection, write.Id, location, demand, cancel) is { } exceeded)
-            return exceeded;
         var isDelete = write.State is ProvisioningState.Deleting;
         if (!isDelete && write.References.Count > 0 && !await HoldReferencesAsync(connection, write, cancel))
             return new AcceptOutcome.ReferenceGone();
@@ -87,7 +84,9 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
                 return new AcceptOutcome.Taken(owner);
             if (write.Gone && outcome is AcceptOutcome.Accepted)
                 await DeleteAsync(connection, write.Id, cancel);
-            return outcome;
+            // Last: everybody who wants a place of the family waits for whoever has just taken one.
+            return outcome is AcceptOutcome.Accepted && write is { Quota: { } demand, Location: { } location } && await quotas.ReserveAsync(connection, write.Id, location, demand, cancel) is { } exceeded
+                ? exceeded : outcome;
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {
@@ -101,20 +100,26 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
 
     /// <summary>
     /// A batch without a transaction around it is one by itself. Whatever stands in the way of a create is a violated constraint, which undoes all of it, so that nothing
-    /// has to be looked at between the statements and the commit: one round trip.
+    /// has to be looked at between the statements and the commit: one round trip. Null when its place of a quota was not there to be taken just so.
     /// </summary>
-    private async Task<AcceptOutcome> CreateAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
+    private async Task<AcceptOutcome?> CreateAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
         try
         {
             await using var batch = new NpgsqlBatch(connection) { BatchCommands = { InsertCommand(InsertOrFail, write) } };
             AddRest(batch, write, OperationOrFail);
+            if (write is { Quota: { } demand, Location: { } location })
+                batch.BatchCommands.Add(Command(Quotas.Take, write.Id.Key, write.Id.Subscription.ToLowerInvariant(), location, demand.Family.ToLowerInvariant(), demand.Amount));
             await using var reader = await batch.ExecuteReaderAsync(cancel);
             await reader.ReadAsync(cancel);
             var accepted = Read(reader);
             while (await reader.NextResultAsync(cancel))
                 continue;
             return accepted;
+        }
+        catch (PostgresException failure) when (Quotas.NotTaken(failure))
+        {
+            return null;
         }
         catch (PostgresException failure) when (failure.SqlState == PostgresErrorCodes.ForeignKeyViolation)
         {

@@ -11,7 +11,7 @@ public sealed class Quotas(IConfiguration configuration)
     public int DefaultLimit { get; } = configuration.GetValue("Quota:DefaultLimit", 5000);
 
     /// <summary>
-    /// Raises the resource's reservation in one round trip. The row lock on what the resource holds comes before the family's, and a place that was refused leaves both as they were.
+    /// Raises the resource's reservation. The row lock on what the resource holds comes before the family's, and a place that was refused leaves both as they were.
     /// </summary>
     private const string Reserve = """
         with held as materialized (select coalesce((select amount from quota_reservations where resource_key = $1 for update), 0) as amount),
@@ -23,6 +23,17 @@ public sealed class Quotas(IConfiguration configuration)
                 on conflict (resource_key) do update set amount = excluded.amount returning amount)
         select held.amount, exists (select from kept) from held
         """;
+
+    /// <summary>A place for a resource that holds none. What is not to be had is null, which no reservation may be.</summary>
+    internal const string Take = """
+        with taken as (
+            update quotas set used = used + $5 where subscription = $2 and location = $3 and family = $4 and used + $5 <= "limit" and $5 > 0 returning $5 as amount)
+        insert into quota_reservations (resource_key, subscription, location, family, amount) values ($1, $2, $3, $4, (select amount from taken))
+        """;
+
+    /// <summary>Whether <see cref="Take"/> was refused: there is no room, nobody has counted this family yet, or the resource holds something already.</summary>
+    internal static bool NotTaken(PostgresException failure) =>
+        failure.SqlState is PostgresErrorCodes.NotNullViolation or PostgresErrorCodes.UniqueViolation && failure.TableName == "quota_reservations";
 
     /// <summary>Raises the resource's reservation to <paramref name="demand"/>; null when there was room.</summary>
     internal async Task<AcceptOutcome.QuotaExceeded?> ReserveAsync(NpgsqlConnection connection, ResourceId id, string location, QuotaDemand demand, CancellationToken cancel)

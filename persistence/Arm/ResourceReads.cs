@@ -6,7 +6,7 @@ namespace ControlPlane.Persistence.Arm;
 /// <summary>The reads on the front door's hot path, as prepared statements.</summary>
 public static class ResourceReads
 {
-    private const string Columns = """
+    internal const string Columns = """
         key, id, parent_key, type, name, subscription, resource_group, location, tags, properties, status, state, version, unique_key, managed_by,
         created_at, created_by, created_by_type, modified_at, modified_by, modified_by_type, refs, extends_key
         """;
@@ -40,36 +40,6 @@ public static class ResourceReads
         await using var command = source.CreateCommand("select id from resources where refs @> array[$1] and refs <> '{}' and state <> 'Deleting' limit 1");
         command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = row.Key });
         return await command.ExecuteScalarAsync(cancel) as string;
-    }
-
-    /// <summary>
-    /// What a write to a resource depends on, in one statement: the rows named by <paramref name="keys"/> (itself and its ancestors), and the rows of
-    /// <paramref name="governing"/> types that extend any of them. Those are ranges of the primary key, one for each scope and type ("0" follows "/"): at a subscription stand thousands of
-    /// role assignments, and no other index keeps them out. "offset 0" keeps the planner from merging the ranges into a scan.
-    /// </summary>
-    /// <param name="below">With true also those that extend anything below the first key.</param>
-    public static async Task<IReadOnlyList<ResourceRow>> FindGovernedAsync(this NpgsqlDataSource source, IReadOnlyList<string> keys, IReadOnlyList<string> governing, bool below, CancellationToken cancel)
-    {
-        const string governed = $"""
-            select {Columns} from resources where key = any($1)
-            union all select governing.* from unnest($1) scope cross join unnest($2) kind cross join lateral (
-                select {Columns} from resources where key >= scope || '/providers/' || lower(kind) || '/' and key < scope || '/providers/' || lower(kind) || '0' offset 0) governing
-                where governing.extends_key = scope and governing.type = kind
-            """;
-        const string governedAndBelow = $"""
-            {governed}
-            union all select {Columns} from resources where subscription = $3 and type = any($2) and key >= $4 and key < $5 and extends_key <> $6
-            """;
-        await using var command = source.CreateCommand(below ? governedAndBelow : governed);
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. keys] });
-        command.Parameters.Add(new NpgsqlParameter<string[]> { TypedValue = [.. governing] });
-        if (below)
-        {
-            foreach (var text in (string[])[ResourceId.Parse(keys[0]).Subscription, $"{keys[0]}/", $"{keys[0]}0", keys[0]])
-                command.Parameters.Add(new NpgsqlParameter<string> { TypedValue = text });
-        }
-
-        return await ReadAllAsync(command, cancel);
     }
 
     /// <summary>One page in key order after <see cref="ResourcePage.After"/>: keyset paging, so rows that come or go elsewhere shift nothing.</summary>
@@ -152,7 +122,7 @@ public static class ResourceReads
         return $"({string.Join(" or ", any)})";
     }
 
-    private static async Task<List<ResourceRow>> ReadAllAsync(NpgsqlCommand command, CancellationToken cancel)
+    internal static async Task<List<ResourceRow>> ReadAllAsync(NpgsqlCommand command, CancellationToken cancel)
     {
         var rows = new List<ResourceRow>();
         await using var reader = await command.ExecuteReaderAsync(cancel);
@@ -161,31 +131,32 @@ public static class ResourceReads
         return rows;
     }
 
-    private static ResourceRow Read(NpgsqlDataReader row) => new()
+    /// <summary>A row whose <see cref="Columns"/> begin at <paramref name="first"/>.</summary>
+    internal static ResourceRow Read(NpgsqlDataReader row, int first = 0) => new()
     {
-        Key = row.GetString(0),
-        Id = row.GetString(1),
-        ParentKey = Text(row, 2),
-        Type = row.GetString(3),
-        Name = row.GetString(4),
-        Subscription = row.GetString(5),
-        ResourceGroup = Text(row, 6),
-        Location = Text(row, 7),
-        Tags = row.GetString(8),
-        Properties = row.GetString(9),
-        Status = row.GetString(10),
-        State = Enum.Parse<ProvisioningState>(row.GetString(11)),
-        Version = row.GetInt64(12),
-        UniqueKey = Text(row, 13),
-        ManagedBy = Text(row, 14),
-        CreatedAt = row.GetFieldValue<DateTimeOffset>(15),
-        CreatedBy = row.GetString(16),
-        CreatedByType = row.GetString(17),
-        ModifiedAt = row.GetFieldValue<DateTimeOffset>(18),
-        ModifiedBy = row.GetString(19),
-        ModifiedByType = row.GetString(20),
-        References = row.GetFieldValue<string[]>(21),
-        ExtendsKey = Text(row, 22),
+        Key = row.GetString(first),
+        Id = row.GetString(first + 1),
+        ParentKey = Text(row, first + 2),
+        Type = row.GetString(first + 3),
+        Name = row.GetString(first + 4),
+        Subscription = row.GetString(first + 5),
+        ResourceGroup = Text(row, first + 6),
+        Location = Text(row, first + 7),
+        Tags = row.GetString(first + 8),
+        Properties = row.GetString(first + 9),
+        Status = row.GetString(first + 10),
+        State = Enum.Parse<ProvisioningState>(row.GetString(first + 11)),
+        Version = row.GetInt64(first + 12),
+        UniqueKey = Text(row, first + 13),
+        ManagedBy = Text(row, first + 14),
+        CreatedAt = row.GetFieldValue<DateTimeOffset>(first + 15),
+        CreatedBy = row.GetString(first + 16),
+        CreatedByType = row.GetString(first + 17),
+        ModifiedAt = row.GetFieldValue<DateTimeOffset>(first + 18),
+        ModifiedBy = row.GetString(first + 19),
+        ModifiedByType = row.GetString(first + 20),
+        References = row.GetFieldValue<string[]>(first + 21),
+        ExtendsKey = Text(row, first + 22),
     };
 
     private static string? Text(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? null : row.GetString(column);

@@ -29,6 +29,11 @@ public sealed class ClusterInventoryRow
 
     public long MemoryBytes { get; set; }
 
+    /// <summary>What pods may use of all nodes, in thousandths of a core.</summary>
+    public long AllocatableMilliCpu { get; set; }
+
+    public long AllocatableMemoryBytes { get; set; }
+
     /// <summary>How many nodes run each node image, as a JSON object of numbers.</summary>
     public required string NodeImages { get; set; }
 
@@ -44,6 +49,26 @@ public sealed class ClusterInventoryRow
     public byte[]? AgentCertificate { get; set; }
 
     public DateTimeOffset? AgentCertificateExpiresAt { get; set; }
+
+    /// <summary>When a worker looks at the cluster next; null for one that an agent speaks for.</summary>
+    public DateTimeOffset? DueAt { get; set; }
+
+    /// <summary>How many looks have failed since the last one that did not.</summary>
+    public int Attempts { get; set; }
+
+    /// <summary>Why the last look failed.</summary>
+    public string? Error { get; set; }
+
+    /// <summary>When what readers see of the cluster is to be computed anew: it was seen to have changed, or time will have changed it.</summary>
+    public DateTimeOffset? ShowAt { get; set; }
+
+    /// <summary>How the cluster is connected, as readers last saw it: a ClusterConnectivity, or null before the first time.</summary>
+    public string? Connectivity { get; set; }
+
+    /// <summary>SHA-256 of a certificate that the agent was given and has not used yet: the one before it is good until then, for the answer may have been lost.</summary>
+    public byte[]? AgentNextCertificate { get; set; }
+
+    public DateTimeOffset? AgentNextCertificateExpiresAt { get; set; }
 }
 
 internal sealed class ClusterInventoryConfiguration : IEntityTypeConfiguration<ClusterInventoryRow>
@@ -54,6 +79,8 @@ internal sealed class ClusterInventoryConfiguration : IEntityTypeConfiguration<C
         row.Property(i => i.ClusterKey).UseCollation("C");
         row.Property(i => i.NodeImages).HasColumnType("jsonb");
         row.Property(i => i.AddOns).HasColumnType("jsonb");
+        row.HasIndex(i => i.DueAt).HasFilter("due_at is not null").HasDatabaseName("ix_cluster_inventories_due");
+        row.HasIndex(i => i.ShowAt).HasFilter("show_at is not null").HasDatabaseName("ix_cluster_inventories_show");
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(i => i.ClusterKey).OnDelete(DeleteBehavior.Cascade);
     }
 }

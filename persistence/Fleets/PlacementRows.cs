@@ -1,3 +1,4 @@
+using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence.Arm;
 using Microsoft.EntityFrameworkCore;
 using Microsoft.EntityFrameworkCore.Metadata.Builders;
@@ -133,30 +134,16 @@ public sealed class PlacementBindingRow
     /// <summary>0 before all else: rollback. 5: rollout. 9: a look whether it is still so.</summary>
     public short Priority { get; set; }
 
+    /// <summary>Somebody is at it, until then; null when nobody is.</summary>
     public DateTimeOffset? LeaseUntil { get; set; }
+
+    /// <summary>Counts how often it was claimed: an outcome is stored for the last claim only.</summary>
+    public long Claims { get; set; }
+
     public int Attempts { get; set; }
     public string? ErrorCode { get; set; }
     public string? Error { get; set; }
     public DateTimeOffset TransitionAt { get; set; }
-}
-
-/// <summary>What whoever applies has seen of a binding.</summary>
-public enum BindingHealth : short
-{
-    /// <summary>Nothing yet.</summary>
-    Pending = 0,
-
-    /// <summary>Applied, and not available yet.</summary>
-    Progressing = 1,
-
-    /// <summary>Every object is there and available.</summary>
-    Available = 2,
-
-    /// <summary>An object cannot be applied or will not become available.</summary>
-    Failed = 3,
-
-    /// <summary>The member cannot be reached.</summary>
-    Offline = 4,
 }
 
 internal sealed class PlacementRowsConfiguration :

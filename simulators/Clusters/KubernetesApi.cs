@@ -55,7 +55,7 @@ internal sealed class KubernetesApi : IDisposable
         {
             case "/readyz" or "/livez" or "/healthz":
                 return new KubernetesAnswer(200, null);
-            case "/version":
+            case "/version" or "/version/":
                 return KubernetesAnswer.Of(ShowVersion());
             case ClusterInfo.Path when HttpMethods.IsGet(request.Method):
                 return KubernetesAnswer.Of(info.Show(clock.Now));

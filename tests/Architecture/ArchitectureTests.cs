@@ -20,15 +20,17 @@ public sealed class ArchitectureTests
         ["contracts/Contracts.csproj"] = [],
         ["defaults/Defaults.csproj"] = [],
         ["persistence/Persistence.csproj"] = ["contracts/Contracts.csproj"],
-        ["admission/Admission.csproj"] = ["persistence/Persistence.csproj"],
+        ["kubernetes/Kubernetes.csproj"] = ["contracts/Contracts.csproj"],
+        ["admission/Admission.csproj"] = ["persistence/Persistence.csproj", "kubernetes/Kubernetes.csproj"],
         ["api/Api.csproj"] = ["admission/Admission.csproj", "defaults/Defaults.csproj"],
         ["worker/Worker.csproj"] = ["admission/Admission.csproj", "defaults/Defaults.csproj"],
         ["host/Host.csproj"] = ["api/Api.csproj", "worker/Worker.csproj", "defaults/Defaults.csproj"],
         ["simulators/Simulators.csproj"] = [],
         ["clients/sdk/csharp/Sdk.csproj"] = [],
+        ["clients/agent/Agent.csproj"] = ["kubernetes/Kubernetes.csproj"],
         ["clients/cli/Cli.csproj"] = ["clients/sdk/csharp/Sdk.csproj"],
         ["bench/Bench.csproj"] = ["admission/Admission.csproj"],
-        ["tests/Tests.csproj"] = ["host/Host.csproj", "api/Api.csproj", "worker/Worker.csproj", "simulators/Simulators.csproj", "clients/cli/Cli.csproj", "clients/sdk/csharp/Sdk.csproj", "bench/Bench.csproj"],
+        ["tests/Tests.csproj"] = ["host/Host.csproj", "api/Api.csproj", "worker/Worker.csproj", "simulators/Simulators.csproj", "clients/cli/Cli.csproj", "clients/agent/Agent.csproj", "clients/sdk/csharp/Sdk.csproj", "bench/Bench.csproj"],
     };
 
     [Fact]
@@ -54,6 +56,8 @@ public sealed class ArchitectureTests
         Assert.Empty(Product.Contracts.OwnReferences());
         Assert.Empty(Product.Defaults.OwnReferences());
         Assert.Equal(["ControlPlane.Contracts"], Product.Persistence.OwnReferences());
+        Assert.Equal(["ControlPlane.Contracts"], Product.Kubernetes.OwnReferences());
+        Assert.Equal(["ControlPlane.Contracts", "ControlPlane.Kubernetes"], Product.Agent.OwnReferences().Order(StringComparer.Ordinal));
     }
 
     [Fact]
@@ -66,6 +70,7 @@ public sealed class ArchitectureTests
             ["Arm"] = ["Identity", "Authorization", "Policy"],
             ["Identity"] = ["Arm", "Authorization"],
             ["Clusters"] = ["Arm", "Identity"],
+            ["Fleets"] = ["Arm", "Identity", "Authorization", "Clusters"],
             ["Metering"] = ["Arm", "Identity", "Authorization"],
             ["Subscriptions"] = ["Arm", "Metering"],
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],

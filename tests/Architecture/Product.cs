@@ -11,6 +11,8 @@ internal static class Product
 {
     public static Assembly Contracts { get; } = typeof(ResourceId).Assembly;
     public static Assembly Persistence { get; } = typeof(ControlPlaneDb).Assembly;
+    public static Assembly Kubernetes { get; } = typeof(Kubernetes.MemberApplier).Assembly;
+    public static Assembly Agent { get; } = typeof(Agent.Hub).Assembly;
     public static Assembly Admission { get; } = typeof(ResourceTypes).Assembly;
     public static Assembly Defaults { get; } = typeof(Defaults.ServiceDefaults).Assembly;
     public static Assembly Api { get; } = typeof(Api.Arm.FrontDoor).Assembly;
@@ -18,11 +20,11 @@ internal static class Product
     public static Assembly Host { get; } = typeof(HostComposition).Assembly;
     public static Assembly Simulators { get; } = typeof(SimulatedRack).Assembly;
 
-    public static IReadOnlyList<Assembly> Assemblies { get; } = [Contracts, Persistence, Admission, Defaults, Api, Worker, Host, Simulators];
+    public static IReadOnlyList<Assembly> Assemblies { get; } = [Contracts, Kubernetes, Persistence, Admission, Defaults, Api, Worker, Host, Agent, Simulators];
 
     public static string Root { get; } = FindRoot();
 
-    private static readonly string[] Rooms = ["contracts", "persistence", "admission", "defaults", "api", "worker", "host", "simulators", "clients", "bench", "tests"];
+    private static readonly string[] Rooms = ["contracts", "kubernetes", "persistence", "admission", "defaults", "api", "worker", "host", "simulators", "clients", "bench", "tests"];
 
     /// <summary>Every C# file written by hand, by its path below the root.</summary>
     public static IReadOnlyList<string> Sources { get; } =

@@ -55,6 +55,12 @@ public sealed class NodeTests(ClientWorld world)
         Assert.Equal($$"""{"totalRecords":1,"data":[{"subscriptionId":"{{ControlPlaneFixture.Subscription}}"}]}""", (await RunAsync("graph.mjs")).GetRawText());
 
     [Fact]
+    public async Task A_cluster_is_connected_as_Azure_Arc_does_it() =>
+        Assert.Equal(
+            """{"created":["Succeeded","k3s","generic"],"found":["edge-1","Connecting"],"tags":{"site":"42"},"listed":["edge-1"],"everywhere":true,"deleted":"ResourceNotFound"}""",
+            (await RunAsync("hybridkubernetes.mjs")).GetRawText());
+
+    [Fact]
     public async Task A_template_is_validated_foreseen_deployed_and_forgotten()
     {
         var machines = new JsonArray([.. Enumerable.Range(0, 2).Select(_ => world.Machine()["properties"]!.DeepClone())]);

@@ -36,12 +36,13 @@ internal sealed class FleetSite : IAsyncDisposable
     public ArmHttp Arm => Plane.Arm;
 
     /// <param name="joined">How many of the clusters join at once; the others are only connected.</param>
-    public static async Task<FleetSite> StartAsync(ControlPlaneFixture plane, FleetOptions options, int? joined = null)
+    /// <param name="isPull">Which of them an agent of their own reaches out from; none when not given.</param>
+    public static async Task<FleetSite> StartAsync(ControlPlaneFixture plane, FleetOptions options, int? joined = null, Func<FleetCluster, bool>? isPull = null)
     {
         var site = new FleetSite(plane, await ClusterFleet.StartAsync(options), $"fleet-{Interlocked.Increment(ref count)}");
         (await plane.Arm.PutAsync(site.Group, new JsonObject { ["location"] = "westeurope" })).Is(201);
         await site.DoneAsync((await plane.Arm.PutAsync(site.Fleet, new JsonObject { ["location"] = "westeurope" })).Is(201));
-        await Parallel.ForEachAsync(site.Clusters.Ready.Clusters, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (cluster, _) => await site.DoneAsync((await site.ConnectAsync(cluster)).Is(201)));
+        await Parallel.ForEachAsync(site.Clusters.Ready.Clusters, new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (cluster, _) => await site.DoneAsync((await site.ConnectAsync(cluster, isPull?.Invoke(cluster) is true)).Is(201)));
         await Parallel.ForEachAsync(site.Clusters.Ready.Clusters.Take(joined ?? options.Clusters), new ParallelOptions { MaxDegreeOfParallelism = 8 }, async (cluster, _) => await site.JoinAsync(cluster.Name));
         return site;
     }
@@ -99,10 +100,13 @@ internal sealed class FleetSite : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await Clusters.DisposeAsync();
 
-    private Task<ArmAnswer> ConnectAsync(FleetCluster cluster) => Arm.PutAsync(Cluster(cluster.Name), new JsonObject
+    /// <summary>A token for the agent of a cluster.</summary>
+    public async Task<string> OnboardAsync(string cluster) => (await Arm.PostAsync($"{Cluster(cluster)}/issueOnboardingToken")).Is(200).Json.GetProperty("token").GetString()!;
+
+    private Task<ArmAnswer> ConnectAsync(FleetCluster cluster, bool isPull) => Arm.PutAsync(Cluster(cluster.Name), new JsonObject
     {
         ["location"] = "westeurope",
-        ["properties"] = new JsonObject { ["apiServer"] = cluster.Url, ["caCertificate"] = cluster.Ca, ["credentials"] = new JsonObject { ["token"] = cluster.Token } },
+        ["properties"] = isPull ? new JsonObject { ["access"] = "Pull" } : new JsonObject { ["apiServer"] = cluster.Url, ["caCertificate"] = cluster.Ca, ["credentials"] = new JsonObject { ["token"] = cluster.Token } },
     });
 }
 

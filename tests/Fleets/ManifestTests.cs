@@ -2,7 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Admission.Fleets;
 using ControlPlane.Contracts.Fleets;
-using ControlPlane.Worker.Fleets;
+using ControlPlane.Kubernetes;
 using Xunit;
 
 namespace ControlPlane.Tests.Fleets;

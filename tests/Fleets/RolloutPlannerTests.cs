@@ -76,7 +76,7 @@ public sealed class RolloutPlannerTests
         Assert.Equal((RolloutState.WaitingGate, StagePhase.Before, 0), (before.State, before.Phase, before.Start));
         Assert.Equal(StagePhase.Members, Decide(strategy, RolloutState.WaitingGate, 0, StagePhase.Before, ["0/Before"], pending: 3, now: Now).Phase);
         var after = Decide(strategy, RolloutState.Running, 0, StagePhase.After, [], pending: 0, now: Now.AddSeconds(59));
-        Assert.Equal((RolloutState.WaitingTimer, Now.AddSeconds(60)), (after.State, after.LookAgain!.Value));
+        Assert.Equal((RolloutState.WaitingTimer, StagePhase.After), (after.State, after.Phase));
         var next = Decide(strategy, RolloutState.WaitingTimer, 0, StagePhase.After, [], pending: 0, now: Now.AddSeconds(60));
         Assert.Equal((RolloutState.Running, 1, StagePhase.Before), (next.State, next.Stage, next.Phase));
     }

@@ -44,7 +44,7 @@ internal static class PolicyRules
     public static AssignedPolicy Assigned(string condition, string then, string name = "a", PolicyAssignment? assignment = null)
     {
         assignment ??= new() { PolicyDefinitionId = "/subscriptions/s/providers/Microsoft.Authorization/policyDefinitions/d" };
-        var definition = new KnownDefinition(assignment.PolicyDefinitionId, "d", 1, new() { PolicyRule = default }, Rule(condition, then));
+        var definition = new KnownDefinition(assignment.PolicyDefinitionId, "d", 1, default, new() { PolicyRule = default }, Rule(condition, then));
         return new(Row(name), assignment, definition);
     }
 

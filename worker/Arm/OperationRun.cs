@@ -194,8 +194,8 @@ internal sealed class OperationRun<T, TStatus>(Operation<T, TStatus> definition,
     {
         if (end is ProvisioningState.Succeeded && operation.Request == "delete")
         {
-            await Quotas.ReleaseAsync(transaction.Connection, resource.Key, stop);
             await transaction.ExecuteAsync("delete from resources where key = $1", stop, resource.Key);
+            await Quotas.ReleaseAsync(transaction.Connection, resource.Key, stop);
         }
         else if (end is { } state)
         {

@@ -1,5 +1,6 @@
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
+using ControlPlane.Contracts.Clusters;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Metering;
 using ControlPlane.Worker.Arm;
@@ -173,6 +174,38 @@ internal sealed class ReleaseMachine(PowerSteps power, BootSteps boot, NodeSteps
         return Task.FromResult(context.Parameters<DeleteParameters>().ForceDeletion ? StepResult.GoTo(nameof(Finish))
             : installed ? StepResult.Done
             : StepResult.GoTo(context.Status.DetailedStatus is DetailedStatus.Provisioning ? SwitchOff : nameof(Finish)));
+    }
+}
+
+/// <summary>Drains the node and wipes the disks as a deletion does, and keeps the machine: the next one who wants it finds it Available.</summary>
+[RunsOn("release")]
+internal sealed class KeepMachine(PowerSteps power, BootSteps boot, NodeSteps node) : MachineOperation
+{
+    public override IReadOnlyList<MachineStep> Steps =>
+    [
+        Do(node.CordonAsync),
+        Try(node.DrainAsync),
+        Do(node.LeaveAsync),
+        Try(power.ForceOffAsync),
+        Do(boot.PrepareWipeAsync),
+        Do(boot.SetNetworkBootAsync),
+        Try(power.OnAsync, "PowerOn"),
+        Try(boot.AwaitAgentAsync),
+        Try(boot.AwaitWipedAsync),
+        Try(boot.AwaitDoneAsync),
+        Try(power.ForceOffAsync, "StopAgent"),
+        Do(boot.SetDiskBootAsync),
+        Do(SettleAsync),
+    ];
+
+    private static async Task SettleAsync(MachineContext context, CancellationToken stop)
+    {
+        var labels = context.Wanted.NodeLabels.Where(label => label.Key != PoolLabels.Pool).ToDictionary(StringComparer.Ordinal);
+        await Wish.ChangeAsync(context, context.Wanted with { OsImageId = null, ClusterId = null, NodeLabels = labels }, stop);
+        context.Status = context.Status with
+        {
+            DetailedStatus = DetailedStatus.Available, DetailedStatusMessage = "Released.", InstalledOsImageId = null, KubernetesNodeName = null, ProviderId = null, CordonStatus = null, ReadyState = null, Drift = null,
+        };
     }
 }
 

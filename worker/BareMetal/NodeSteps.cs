@@ -26,8 +26,8 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     /// </summary>
     public async Task ClaimNameAsync(MachineContext context, CancellationToken stop)
     {
-        var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
+        var cluster = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
+        var api = clusters.Connect(context, cluster, timeouts.Value.ClusterPatience);
         var name = NodeName(context);
         if (await api.FindNodeAsync(name, stop) is not { } node)
             return;
@@ -39,13 +39,13 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     /// <summary>One bootstrap token per attempt. It is sealed into the attempt first, so that a repetition of this step creates the same token in the cluster.</summary>
     public async Task CreateJoinTokenAsync(MachineContext context, CancellationToken stop)
     {
-        var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
+        var cluster = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
         var attempt = context.Status.Attempt!.Id;
         if (!(await attempts.LookAsync(attempt, stop)).HasJoinCredentials)
         {
             var offered = new JoinCredentials
             {
-                ApiServer = cluster.ApiServer!,
+                ApiServer = cluster.ApiServer,
                 CaCertificate = cluster.CaCertificate,
                 CaHash = CaHash(cluster.CaCertificate),
                 Token = $"{RandomText(6)}.{RandomText(16)}",
@@ -57,7 +57,7 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
 
         var credentials = await ReadAsync(attempt, stop);
         var parts = credentials.Token.Split('.');
-        await clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience).CreateBootstrapTokenAsync(
+        await clusters.Connect(context, cluster, timeouts.Value.ClusterPatience).CreateBootstrapTokenAsync(
             new(parts[0], parts[1], context.Clock.GetUtcNow() + TokenLifetime, $"{context.Resource.Id}, attempt {attempt}"), stop);
         context.Remember("bootstrapToken", parts[0]);
         context.Status = context.Status with { KubernetesNodeName = credentials.NodeName, ProviderId = credentials.ProviderId };
@@ -66,8 +66,8 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     /// <summary>Joined = the node is Ready, its provider id is this machine, and the cluster signed a certificate for exactly that node.</summary>
     public async Task<StepResult> AwaitNodeAsync(MachineContext context, CancellationToken stop)
     {
-        var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var seen = await clusters.SnapshotAsync(cluster, token, timeouts.Value.ClusterPatience, stop);
+        var cluster = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
+        var seen = await clusters.SnapshotAsync(cluster, timeouts.Value.ClusterPatience, stop);
         var name = context.Status.KubernetesNodeName!;
         var node = seen.Nodes.GetValueOrDefault(name);
         if (node is { Ready: true } && node.ProviderId == context.Status.ProviderId && seen.SignedNodes.Contains(name))
@@ -83,8 +83,8 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     /// <summary>The token is of no more use, the labels are set, and from this transaction on the machine is Provisioned and metered.</summary>
     public async Task CompleteAsync(MachineContext context, CancellationToken stop)
     {
-        var (cluster, token) = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
-        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
+        var cluster = await ClusterApis.FindAsync(context, context.Wanted.ClusterId!, stop);
+        var api = clusters.Connect(context, cluster, timeouts.Value.ClusterPatience);
         if (context.Recall<string>("bootstrapToken") is { } id)
             await api.DeleteBootstrapTokenAsync(id, stop);
         context.Status = context.Status with
@@ -176,8 +176,8 @@ internal sealed class NodeSteps(ClusterApis clusters, Attempts attempts, NpgsqlD
     {
         if (context.Status.KubernetesNodeName is not { } name || context.Wanted.ClusterId is not { } clusterId)
             return null;
-        var (cluster, token) = await ClusterApis.FindAsync(context, clusterId, stop);
-        var api = clusters.Connect(context, cluster, token, timeouts.Value.ClusterPatience);
+        var cluster = await ClusterApis.FindAsync(context, clusterId, stop);
+        var api = clusters.Connect(context, cluster, timeouts.Value.ClusterPatience);
         return await api.FindNodeAsync(name, stop) is { } node && node.ProviderId == context.Status.ProviderId ? (api, node) : null;
     }
 

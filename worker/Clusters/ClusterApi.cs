@@ -9,7 +9,7 @@ using ControlPlane.Worker.Arm;
 namespace ControlPlane.Worker.Clusters;
 
 /// <summary>The few calls of the Kubernetes API that joining, cordoning and releasing a node need. Every call states its outcome; none waits.</summary>
-internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patience, ClusterWriter? writer = null)
+internal sealed class ClusterApi(HttpClient http, AuthenticationHeaderValue? authorization, TimeSpan patience, ClusterWriter? writer = null)
 {
     public async Task<string> VersionAsync(CancellationToken stop)
     {
@@ -73,6 +73,43 @@ internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patienc
         using var patched = await SendAsync(HttpMethod.Patch, $"/api/v1/nodes/{name}", new { metadata = new { labels } }, stop);
     }
 
+    /// <summary>Every node, whole.</summary>
+    public async Task<IReadOnlyList<ObservedNode>> NodesAsync(CancellationToken stop)
+    {
+        using var nodes = await SendAsync(HttpMethod.Get, "/api/v1/nodes", body: null, stop);
+        return [.. nodes!.RootElement.GetProperty("items").EnumerateArray().Select(ObservedNode.Of)];
+    }
+
+    public async Task SetTaintsAsync(string name, IReadOnlyList<NodeTaint> taints, CancellationToken stop)
+    {
+        var body = new { spec = new { taints = taints.Select(taint => new { key = taint.Key, value = taint.Value, effect = taint.Effect }) } };
+        using var patched = await SendAsync(HttpMethod.Patch, $"/api/v1/nodes/{name}", body, stop, HttpStatusCode.NotFound);
+    }
+
+    /// <summary>An object of a namespace, by the path of its collection; null when there is none.</summary>
+    public async Task<JsonElement?> FindAsync(string collection, string name, CancellationToken stop)
+    {
+        using var found = await SendAsync(HttpMethod.Get, $"{collection}/{name}", body: null, stop, HttpStatusCode.NotFound);
+        return found?.RootElement.Clone();
+    }
+
+    /// <summary>One that is there already is left as it is.</summary>
+    public async Task CreateAsync(string collection, object thing, CancellationToken stop)
+    {
+        using var created = await SendAsync(HttpMethod.Post, collection, thing, stop, HttpStatusCode.Conflict);
+    }
+
+    /// <summary>RFC 7396.</summary>
+    public async Task MergeAsync(string collection, string name, object patch, CancellationToken stop)
+    {
+        using var patched = await SendAsync(HttpMethod.Patch, $"{collection}/{name}", patch, stop);
+    }
+
+    public async Task DeleteAsync(string collection, string name, CancellationToken stop)
+    {
+        using var deleted = await SendAsync(HttpMethod.Delete, $"{collection}/{name}", body: null, stop, HttpStatusCode.NotFound);
+    }
+
     /// <summary>Asks for the eviction of every pod on the node that is not a DaemonSet's or a mirror pod; the answer is how many were still there.</summary>
     public async Task<int> EvictPodsAsync(string node, CancellationToken stop)
     {
@@ -121,7 +158,7 @@ internal sealed class ClusterApi(HttpClient http, string token, TimeSpan patienc
     private async Task<JsonDocument?> SendAsync(HttpMethod method, string path, object? body, CancellationToken stop, params HttpStatusCode[] fine)
     {
         using var request = new HttpRequestMessage(method, path);
-        request.Headers.Authorization = new("Bearer", token);
+        request.Headers.Authorization = authorization;
         if (method != HttpMethod.Get)
             (writer ?? throw new InvalidOperationException($"{method} {path} belongs to no step.")).Sign(request);
         if (body is not null)

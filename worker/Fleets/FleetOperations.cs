@@ -3,6 +3,7 @@ using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Worker.Arm;
+using ControlPlane.Worker.Clusters;
 using Npgsql;
 
 namespace ControlPlane.Worker.Fleets;
@@ -60,7 +61,7 @@ internal sealed class JoinFleet(PlacementSignal signal) : Operation<FleetMember,
     {
         var cluster = await context.FindAsync(context.Wanted.ClusterResourceId, stop) ?? throw new OperationFailedException("ClusterNotFound", $"The cluster '{context.Wanted.ClusterResourceId}' does not exist any more.");
         var status = cluster.ReadStatus<ConnectedClusterStatus>();
-        context.Status = new() { ConnectivityStatus = status.ConnectivityStatus };
+        context.Status = new() { ConnectivityStatus = status.ConnectivityStatus?.ToString() };
         var labels = new Dictionary<string, string>(context.Wanted.Labels, StringComparer.Ordinal) { [MemberLabels.Name] = context.Id.Name, [MemberLabels.ResourceGroup] = cluster.ResourceGroup ?? "" };
         if (cluster.Location is { } location)
             labels[MemberLabels.Location] = location;
@@ -69,9 +70,12 @@ internal sealed class JoinFleet(PlacementSignal signal) : Operation<FleetMember,
         context.Also(async (transaction, token) =>
         {
             await transaction.ExecuteAsync("""
-                insert into fleet_members (resource_key, fleet_key, cluster_key, name, labels, properties, taints, is_pull, is_leaving) values ($1, $2, $3, $4, $5::jsonb, '{}', $6::jsonb, $7, false)
-                on conflict (resource_key) do update set labels = excluded.labels, taints = excluded.taints, is_pull = excluded.is_pull, is_leaving = false
-                """, token, context.Resource.Key, context.Id.Parent!.Key, cluster.Key, context.Id.Name, Json.Write(labels), Json.Write(context.Wanted.Taints), cluster.Read<ConnectedCluster>().Access is ClusterAccess.Pull);
+                insert into fleet_members (resource_key, fleet_key, cluster_key, name, labels, properties, taints, is_pull, is_leaving) values ($1, $2, $3, $4, $5::jsonb, $8::jsonb, $6::jsonb, $7, false)
+                on conflict (resource_key) do update set labels = excluded.labels, properties = excluded.properties, taints = excluded.taints, is_pull = excluded.is_pull, is_leaving = false
+                """, token, context.Resource.Key, context.Id.Parent!.Key, cluster.Key, context.Id.Name, Json.Write(labels), Json.Write(context.Wanted.Taints), cluster.Read<ConnectedCluster>().Access is ClusterAccess.Pull,
+                await ClusterView.FindAsync(transaction.Connection, cluster.Key, token) is { } view ? Json.Write(ClusterView.Properties(view.Row)) : "{}");
+            // What changes while it joins is brought to it afterwards.
+            await transaction.ExecuteAsync("update cluster_inventories set show_at = now() where cluster_key = $1", token, cluster.Key);
             await transaction.ExecuteAsync("update placements set schedule_due = true where fleet_key = $1", token, context.Id.Parent.Key);
         });
         signal.Seen([]);

@@ -1,13 +1,25 @@
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
+using MassTransit;
+
 namespace ControlPlane.Worker.Fleets;
 
 internal static class FleetsWorker
 {
-    public static IServiceCollection AddFleets(this IServiceCollection services)
+    /// <summary>Every worker hears of what agents say: whichever looks first has it.</summary>
+    public static void AddPlacementHints(this IBusRegistrationConfigurator bus) => bus.AddConsumer<PlacementsReportedConsumer>().Endpoint(endpoint =>
     {
+        endpoint.InstanceId = $"-{Guid.NewGuid():N}";
+        endpoint.Temporary = true;
+    });
+
+    public static IServiceCollection AddFleets(this IServiceCollection services, IConfiguration configuration)
+    {
+        services.AddOptions<BindingOptions>().Bind(configuration.GetSection("Fleets")).Validate(o => o.Lease >= TimeSpan.FromSeconds(1) && o.Concurrency > 0, "Fleets: Lease must be at least 1 s, Concurrency more than 0.").ValidateOnStart();
         services.AddSingleton<PlacementSignal>();
         services.AddSingleton<KubernetesKinds>();
         services.AddSingleton<MemberConnections>();
-        services.AddSingleton<PreparedRevisions>();
+        services.AddSingleton<MemberApplier>();
         services.AddSingleton<BindingApplier>();
         services.AddSingleton<PlacementTools>();
         services.AddHostedService<BindingPump>();
@@ -15,6 +27,17 @@ internal static class FleetsWorker
         services.AddHostedService<InsightLoop>();
         services.AddSingleton<NodeCordons>();
         services.AddHostedService<ComplianceLoop>();
+        services.AddHostedService<SilentAgents>();
         return services;
+    }
+}
+
+/// <summary>Wakes this worker's controller; the rows say whether there is anything to do.</summary>
+internal sealed class PlacementsReportedConsumer(PlacementSignal signal) : IConsumer<PlacementsReported>
+{
+    public Task Consume(ConsumeContext<PlacementsReported> context)
+    {
+        signal.Seen(context.Message.Placements);
+        return Task.CompletedTask;
     }
 }

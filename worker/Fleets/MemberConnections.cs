@@ -1,9 +1,10 @@
 using System.Collections.Concurrent;
 using System.Net.Sockets;
-using System.Security.Cryptography.X509Certificates;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
+using ControlPlane.Worker.Clusters;
 using Npgsql;
 
 namespace ControlPlane.Worker.Fleets;
@@ -15,7 +16,7 @@ namespace ControlPlane.Worker.Fleets;
 internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secrets) : IDisposable
 {
     private readonly ConcurrentDictionary<string, (long Version, MemberApi Api)> known = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, HttpClient> clients = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string?, string?), HttpClient> clients = new();
 
     /// <summary>The connection of each cluster; one whose resource has changed since is made anew, and one without credentials is left out.</summary>
     public async Task<IReadOnlyDictionary<string, MemberApi>> FindAsync(IReadOnlyCollection<(string ClusterKey, long Version)> clusters, CancellationToken stop)
@@ -23,12 +24,13 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
         var stale = clusters.Where(cluster => !known.TryGetValue(cluster.ClusterKey, out var one) || one.Version != cluster.Version).Select(cluster => cluster.ClusterKey).Distinct(StringComparer.Ordinal).ToArray();
         if (stale.Length > 0)
         {
-            var tokens = await TokensAsync(stale, stop);
-            foreach (var row in (await source.FindResourcesAsync(stale, stop)).Where(row => tokens.ContainsKey(row.Key)))
+            var given = await SecretsAsync(stale, stop);
+            foreach (var row in await source.FindResourcesAsync(stale, stop))
             {
-                var cluster = row.Read<ConnectedCluster>();
-                if (cluster.ApiServer is { } server)
-                    known[row.Key] = (row.Version, new(clients.GetOrAdd(cluster.CaCertificate ?? "", Client), server, tokens[row.Key]));
+                if (ClusterAddress.Of(row.Read<ConnectedCluster>(), given.GetValueOrDefault((row.Key, ClusterAddress.TokenPath)), given.GetValueOrDefault((row.Key, ClusterAddress.KubeconfigPath))) is { } address)
+                    known[row.Key] = (row.Version, new(clients.GetOrAdd(address.Identity, _ => Client(address)), address.ApiServer, () => address.Authorization));
+                else
+                    known.TryRemove(row.Key, out _);
             }
         }
 
@@ -41,32 +43,25 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             client.Dispose();
     }
 
-    private async Task<Dictionary<string, string>> TokensAsync(string[] keys, CancellationToken stop)
+    private async Task<Dictionary<(string Key, string Path), string>> SecretsAsync(string[] keys, CancellationToken stop)
     {
-        const string path = "credentials.token";
-        await using var command = Sql.Command(source, "select resource_key, ciphertext, wrapped_key, key_version from secrets where resource_key = any ($1) and path = $2", keys, path);
+        await using var command = Sql.Command(source, "select resource_key, path, ciphertext, wrapped_key, key_version from secrets where resource_key = any ($1) and path = any ($2)",
+            keys, (string[])[ClusterAddress.TokenPath, ClusterAddress.KubeconfigPath]);
         await using var row = await command.ExecuteReaderAsync(stop);
-        var tokens = new Dictionary<string, string>(StringComparer.Ordinal);
+        var found = new Dictionary<(string, string), string>();
         while (await row.ReadAsync(stop))
-            tokens[row.GetString(0)] = secrets.Open($"{row.GetString(0)}#{path}", new(row.GetFieldValue<byte[]>(1), row.GetFieldValue<byte[]>(2), row.GetString(3)));
-        return tokens;
+            found[(row.GetString(0), row.GetString(1))] = secrets.Open($"{row.GetString(0)}#{row.GetString(1)}", new(row.GetFieldValue<byte[]>(2), row.GetFieldValue<byte[]>(3), row.GetString(4)));
+        return found;
     }
 
-    private static HttpClient Client(string authority)
+    private static HttpClient Client(ClusterAddress address)
     {
         var handler = new SocketsHttpHandler
         {
             PooledConnectionIdleTimeout = TimeSpan.FromMinutes(15), PooledConnectionLifetime = TimeSpan.FromHours(1), ConnectTimeout = TimeSpan.FromSeconds(15), AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
             MaxConnectionsPerServer = 2, ConnectCallback = ConnectAsync,
         };
-        if (authority.Length > 0)
-        {
-            var roots = new X509Certificate2Collection();
-            roots.ImportFromPem(authority);
-            handler.SslOptions.CertificateChainPolicy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(roots);
-        }
-
+        address.Secure(handler.SslOptions);
         return new(handler) { Timeout = Timeout.InfiniteTimeSpan, MaxResponseContentBufferSize = 64 * 1024 * 1024 };
     }
 

@@ -1,6 +1,7 @@
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using Npgsql;
 

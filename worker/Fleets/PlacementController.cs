@@ -65,15 +65,16 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
         await using var connection = await source.OpenConnectionAsync(stop);
         if (await ScheduleAsync(connection, placement, stop))
             signal.Work();
+        bool hasWork, hasMoved;
         await using (var transaction = await connection.BeginTransactionAsync(stop))
         {
-            var (hasWork, _) = await RolloutRuns.AdvanceAsync(connection, placement, stop);
+            (hasWork, hasMoved) = await RolloutRuns.AdvanceAsync(connection, placement, stop);
             await transaction.CommitAsync(stop);
-            if (hasWork)
-                signal.Work();
         }
 
-        if (shown.TryGetValue(placement, out var at) && clock.GetElapsedTime(at) < StatusEvery)
+        if (hasWork)
+            signal.Work();
+        if (!hasMoved && shown.TryGetValue(placement, out var at) && clock.GetElapsedTime(at) < StatusEvery)
         {
             await MarkAsync(connection, placement, stop);
             return;

@@ -10,7 +10,7 @@ internal sealed record RolloutPosition(
     RolloutCounts Counts, RolloutCounts StageCounts);
 
 /// <summary>What to do with a run: where it then stands, and how many more members of the stage to start.</summary>
-internal sealed record RolloutDecision(RolloutState State, int Stage, StagePhase Phase, int Start = 0, string? Message = null, DateTimeOffset? LookAgain = null)
+internal sealed record RolloutDecision(RolloutState State, int Stage, StagePhase Phase, int Start = 0, string? Message = null)
 {
     /// <summary>The revision that went out fails: the one before it goes back.</summary>
     public bool GoBack { get; init; }
@@ -81,7 +81,7 @@ internal static class RolloutPlanner
                 return new(RolloutState.WaitingGate, run.Stage, run.Phase, Message: $"Waits for somebody to approve the gate {when} stage '{stage.Name}'.");
             var until = task.Type is StageTaskType.TimedWait ? run.PhaseSince.AddSeconds(task.WaitSeconds ?? 0) : task.StartTime ?? now;
             if (task.Type is not StageTaskType.Approval && until > now)
-                return new(RolloutState.WaitingTimer, run.Stage, run.Phase, Message: $"Waits until {until:yyyy-MM-dd'T'HH:mm:ss'Z'} {when} stage '{stage.Name}'.", LookAgain: until);
+                return new(RolloutState.WaitingTimer, run.Stage, run.Phase, Message: $"Waits until {until:yyyy-MM-dd'T'HH:mm:ss'Z'} {when} stage '{stage.Name}'.");
         }
 
         return null;

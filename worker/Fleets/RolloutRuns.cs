@@ -49,14 +49,14 @@ internal static class RolloutRuns
     }
 
     /// <summary>Sees what has become of the members, decides, and carries the decision out, until nothing more is to be decided now.</summary>
-    /// <returns>Whether members were started, and when to look again though nothing happens.</returns>
-    public static async Task<(bool HasWork, DateTimeOffset? LookAgain)> AdvanceAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
+    /// <returns>Whether members were started, and whether the run now stands elsewhere than before.</returns>
+    public static async Task<(bool HasWork, bool HasMoved)> AdvanceAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
     {
         if (await ReadAsync(connection, placement, stop) is not { } run)
             return default;
         var strategy = Json.Read<RolloutStrategy>(run.Strategy);
         await ReconcileAsync(connection, run, strategy, stop);
-        var hasWork = false;
+        var (hasWork, before) = (false, run.State);
         while (true)
         {
             var (counts, stage) = await CountsAsync(connection, run, stop);
@@ -68,12 +68,12 @@ internal static class RolloutRuns
                 hasWork = true;
             }
 
-            if (!isSame || decision.Message is not null)
+            if (!isSame || (decision.Message is { } message && message != run.Message))
                 await SaveAsync(connection, run, decision, stop);
             if (!decision.State.IsActive())
-                return (await EndAsync(connection, run, strategy, decision, stop) || hasWork, null);
+                return (await EndAsync(connection, run, strategy, decision, stop) || hasWork, true);
             if (isSame && decision.Start == 0)
-                return (hasWork, decision.LookAgain);
+                return (hasWork, decision.State != before);
             run = run with { State = decision.State, Stage = decision.Stage, Phase = decision.Phase, PhaseSince = isSame ? run.PhaseSince : run.Now };
             if (decision.Start > 0)
                 await ReconcileAsync(connection, run, strategy, stop);
@@ -98,13 +98,13 @@ internal static class RolloutRuns
     private static async Task<ActiveRun?> ReadAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
     {
         await using var command = Sql.Command(connection, """
-            select id, placement_id, kind, state, revision, previous_revision, strategy, stage, phase, phase_since, resumed_at_healthy, approvals, now() from rollout_runs
+            select id, placement_id, kind, state, revision, previous_revision, strategy, stage, phase, phase_since, resumed_at_healthy, approvals, message, now() from rollout_runs
             where placement_id = $1 and ended_at is null for update skip locked
             """, placement);
         await using var row = await command.ExecuteReaderAsync(stop);
         return await row.ReadAsync(stop)
             ? new(row.GetInt64(0), row.GetInt32(1), Enum.Parse<RolloutKind>(row.GetString(2)), Enum.Parse<RolloutState>(row.GetString(3)), row.GetInt32(4), row.IsDBNull(5) ? null : row.GetInt32(5), row.GetString(6), row.GetInt32(7),
-                (StagePhase)row.GetInt16(8), row.GetFieldValue<DateTimeOffset>(9), row.GetInt32(10), row.GetFieldValue<string[]>(11), row.GetFieldValue<DateTimeOffset>(12))
+                (StagePhase)row.GetInt16(8), row.GetFieldValue<DateTimeOffset>(9), row.GetInt32(10), row.GetFieldValue<string[]>(11), row.IsDBNull(12) ? null : row.GetString(12), row.GetFieldValue<DateTimeOffset>(13))
             : null;
     }
 
@@ -195,5 +195,5 @@ internal static class RolloutRuns
     }
 
     private sealed record ActiveRun(
-        long Id, int PlacementId, RolloutKind Kind, RolloutState State, int Revision, int? PreviousRevision, string Strategy, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, string[] Approvals, DateTimeOffset Now);
+        long Id, int PlacementId, RolloutKind Kind, RolloutState State, int Revision, int? PreviousRevision, string Strategy, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, string[] Approvals, string? Message, DateTimeOffset Now);
 }

@@ -113,6 +113,7 @@ internal sealed class ControllerManager
                 foreach (var item in world.Store.List(shelf)) workloads.Reconcile(item);
             }
 
+            foreach (var definition in world.Store.List("customresourcedefinitions.apiextensions.k8s.io")) customResources.Reconcile(definition);
             if (!flipping && world.Conduct.FlipFlop > TimeSpan.Zero) FlipLater();
         }
     }

@@ -13,6 +13,7 @@ internal sealed class Workloads(ControllerWorld world)
     /// <summary>What pods are made by.</summary>
     public static IReadOnlyList<string> Shelves { get; } = ["deployments.apps", "statefulsets.apps", "daemonsets.apps", "replicasets.apps", "jobs.batch", "pods"];
 
+    private static readonly string[] containerLists = ["containers", "initContainers"];
     private static readonly TimeSpan jobDuration = TimeSpan.FromSeconds(5);
 
     public void Reconcile(StoredObject item)
@@ -172,7 +173,7 @@ internal sealed class Workloads(ControllerWorld world)
 
     private int Nodes => world.Store.List("nodes").Count;
 
-    private static IEnumerable<string> Images(JsonObject body) => new[] { "containers", "initContainers" }
+    private static IEnumerable<string> Images(JsonObject body) => containerLists
         .SelectMany(list => (body["spec"]?["template"]?["spec"]?[list] as JsonArray ?? []).Select(container => (container as JsonObject).Text("image") ?? ""));
 
     private static int Wanted(JsonObject body, string field, int otherwise = 1) => body["spec"]?[field] is JsonValue value && value.TryGetValue(out int number) ? number : otherwise;

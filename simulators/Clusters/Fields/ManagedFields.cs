@@ -72,6 +72,13 @@ internal sealed class ManagedFields
         if (entries.Count > 0) metadata["managedFields"] = new JsonArray([.. entries.Select(ToJson)]);
     }
 
+    /// <summary>Something has changed: the entry that is stored already is of now.</summary>
+    public void Touch(JsonObject body, Entry entry, string now)
+    {
+        entry.Time = now;
+        if (entries.IndexOf(entry) is >= 0 and var at) body["metadata"]!["managedFields"]![at]!["time"] = now;
+    }
+
     private static JsonNode ToJson(Entry entry)
     {
         var json = new JsonObject

@@ -174,7 +174,7 @@ internal sealed class ObjectWriter(ObjectStore store, ControllerManager controll
         });
         var shown = conflicts.Count == 1
             ? $"Apply failed with 1 conflict: conflict with {conflicts[0].Manager}: {conflicts[0].Field}"
-            : $"Apply failed with {conflicts.Count} conflicts: " + string.Join("\n", conflicts.GroupBy(conflict => conflict.Manager).Select(group => $"conflicts with {group.Key}:\n" + string.Join("\n", group.Select(one => "- " + one.Field))));
+            : $"Apply failed with {conflicts.Count} conflicts: " + string.Join("\n", conflicts.GroupBy(conflict => conflict.Manager, StringComparer.Ordinal).Select(group => $"conflicts with {group.Key}:\n" + string.Join("\n", group.Select(one => "- " + one.Field))));
         return KubernetesAnswer.Failure(409, "Conflict", shown, new JsonObject { ["causes"] = new JsonArray([.. causes]) });
     }
 }

@@ -7,14 +7,15 @@ namespace ControlPlane.Simulators.Clusters.Requests;
 /// <summary>POST, PUT, PATCH and DELETE as they come over the wire.</summary>
 internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, ControllerManager controllers, CertificateSigning? signing)
 {
-    private readonly ObjectWriter writer = new(store, controllers);
     private readonly ObjectDeleter deleter = new(store, kinds, controllers);
+    private readonly ObjectWriter writer = new(store, controllers);
 
     public async Task<KubernetesAnswer> AnswerAsync(ResourceKind kind, ResourcePath path, Caller user, HttpRequest request, CancellationToken cancel)
     {
+        if (request.ContentType?.Contains("protobuf", StringComparison.Ordinal) is true) return Unsupported(request.ContentType);
         var body = await RequestBody.ReadAsync(request, cancel);
         var query = request.Query;
-        if (query["dryRun"].ToString() is { Length: > 0 } dryRun and not "All") return KubernetesAnswer.BadRequest($"dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\"");
+        if (query["dryRun"].ToString() is { Length: > 0 } dryRun and not "All") return BadOptions($"dryRun: Unsupported value: \"{dryRun}\": supported values: \"All\"");
         var by = new WriteRequest(user, Manager(request), query.ContainsKey("dryRun"), path.Sub ?? "");
         if (path.Sub is not (null or "status" or "scale" or "eviction" or "finalize")) return KubernetesAnswer.NoSuchResource;
         lock (store.Gate)
@@ -24,7 +25,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
                 "POST" when path is { Resource: "pods", Sub: "eviction", Name: not null } => Evict(kind, path),
                 "POST" when path.Name is null && body is JsonObject item => Create(kind, path, item, by),
                 "PUT" when path.Name is not null && body is JsonObject item => Update(kind, path, item, by),
-                "PATCH" when path.Name is not null && body is not null => Patch(kind, path, body, by, request),
+                "PATCH" when path.Name is not null && body is not null => Released(kind, path, store.Find(kind.Shelf, path.Namespace, path.Name), Patch(kind, path, body, by, request)),
                 "DELETE" when path.Name is not null => store.Find(kind.Shelf, path.Namespace, path.Name) is { } old
                     ? deleter.Delete(kind, old, body as JsonObject, query, by.DryRun)
                     : KubernetesAnswer.NotFound(kind, path.Name),
@@ -33,6 +34,13 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
                 _ => KubernetesAnswer.Failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
             };
         }
+    }
+
+    /// <summary>A patch that took the last finalizer may have ended an object for which its owner waits.</summary>
+    private KubernetesAnswer Released(ResourceKind kind, ResourcePath path, StoredObject? before, KubernetesAnswer answer)
+    {
+        if (before is not null && store.Find(kind.Shelf, path.Namespace, path.Name!) is null) deleter.Gone(before);
+        return answer;
     }
 
     /// <summary>Puts an object into the cluster from inside.</summary>
@@ -83,7 +91,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
         var type = request.ContentType?.Split(';')[0];
         if (type is "application/apply-patch+yaml" or "application/apply-patch+cbor")
         {
-            if (!request.Query.ContainsKey("fieldManager")) return KubernetesAnswer.BadRequest("PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply patch");
+            if (!request.Query.ContainsKey("fieldManager")) return BadOptions("fieldManager: Required value: is required for apply patch");
             if (body is not JsonObject wanted || wanted.Text("kind") is null || wanted.Text("apiVersion") is null)
                 return KubernetesAnswer.BadRequest("error decoding YAML: Object 'Kind' is missing");
             return Mismatch(kind, path, wanted) ?? writer.Apply(kind, path.Namespace, path.Name!, wanted, by, request.Query["force"] == "true");
@@ -158,6 +166,8 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
             ? KubernetesAnswer.BadRequest("the namespace of the provided object does not match the namespace sent on the request")
             : null;
     }
+
+    private static KubernetesAnswer BadOptions(string why) => KubernetesAnswer.Failure(422, "Invalid", $"PatchOptions.meta.k8s.io \"\" is invalid: {why}");
 
     private static KubernetesAnswer Unsupported(string? type) => KubernetesAnswer.Failure(415, "UnsupportedMediaType",
         $"the body of the request was in an unknown format - accepted media types include: application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml ({type})");

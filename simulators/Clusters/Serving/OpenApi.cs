@@ -8,8 +8,14 @@ namespace ControlPlane.Simulators.Clusters.Serving;
 /// </summary>
 internal static class OpenApi
 {
+    private static readonly string[] patchParameters = ["dryRun", "fieldManager", "fieldValidation", "force"];
+
+    private const string Protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+
     public static KubernetesAnswer? Answer(string path, KindCatalog kinds)
     {
+        // Lists are looked up in the old document; what is not in it is not judged by the client. In protobuf: field 1 is "2.0".
+        if (path == "/openapi/v2") return new KubernetesAnswer(200, "\n\u00032.0"u8.ToArray()) { ContentType = Protobuf };
         if (path == "/openapi/v3")
         {
             var served = kinds.All.Select(Root).Distinct(StringComparer.Ordinal).Select(root => KeyValuePair.Create(root, (JsonNode?)new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{root}" }));
@@ -37,7 +43,7 @@ internal static class OpenApi
         ["patch"] = new JsonObject
         {
             ["x-kubernetes-action"] = "patch", ["x-kubernetes-group-version-kind"] = Gvk(kind),
-            ["parameters"] = new JsonArray([.. new[] { "dryRun", "fieldManager", "fieldValidation", "force" }.Select(name => (JsonNode)new JsonObject
+            ["parameters"] = new JsonArray([.. patchParameters.Select(name => (JsonNode)new JsonObject
             {
                 ["name"] = name, ["in"] = "query", ["schema"] = new JsonObject { ["type"] = name == "force" ? "boolean" : "string" },
             })]),

@@ -9,6 +9,8 @@ internal static class SelfReviews
 {
     public static async Task<KubernetesAnswer?> AnswerAsync(ResourcePath path, Caller user, HttpRequest request)
     {
+        if (request.ContentType?.Contains("protobuf", StringComparison.Ordinal) is true)
+            return KubernetesAnswer.Failure(415, "UnsupportedMediaType", "this server reads JSON and YAML only");
         if (await RequestBody.ReadAsync(request, request.HttpContext.RequestAborted) is not JsonObject body) body = [];
         switch (path.Resource)
         {

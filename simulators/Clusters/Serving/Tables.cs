@@ -36,7 +36,7 @@ internal static class Tables
         };
     }
 
-    private static JsonNode Row(JsonObject item, (string Name, Func<JsonObject, string> Cell)[] own, DateTimeOffset now)
+    private static JsonObject Row(JsonObject item, (string Name, Func<JsonObject, string> Cell)[] own, DateTimeOffset now)
     {
         var metadata = (JsonObject)item["metadata"]!.DeepClone();
         var cells = new JsonArray { metadata.Text("name") };

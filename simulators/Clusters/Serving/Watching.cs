@@ -87,7 +87,7 @@ internal sealed class Watching(ObjectStore store, VirtualClock clock)
     }
 
     /// <summary>True when there is something to read or a bookmark is due; false when the feed gave this watcher up.</summary>
-    private async Task<bool> WaitAsync(ChannelReader<Change> changes, CancellationToken cancel)
+    private static async Task<bool> WaitAsync(ChannelReader<Change> changes, CancellationToken cancel)
     {
         using var pause = CancellationTokenSource.CreateLinkedTokenSource(cancel);
         pause.CancelAfter(bookmarkPause);

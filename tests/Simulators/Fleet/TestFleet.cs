@@ -41,19 +41,19 @@ internal sealed class TestFleet : IAsyncDisposable
 
     public static SocketsHttpHandler Handler(string ca)
     {
-        var handler = new SocketsHttpHandler { UseProxy = false };
-        handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-        handler.SslOptions.CertificateChainPolicy.CustomTrustStore.ImportFromPem(ca);
-        return handler;
+        var made = new SocketsHttpHandler { UseProxy = false };
+        made.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
+        made.SslOptions.CertificateChainPolicy.CustomTrustStore.ImportFromPem(ca);
+        return made;
     }
 
     public FleetCluster Cluster(int index = 0) => Simulated.Ready.Clusters[index];
 
     /// <summary>The official client, as a service of its users would make it.</summary>
-    public Kubernetes Client(int index = 0, bool reader = false)
+    public k8s.Kubernetes Client(int index = 0, bool reader = false)
     {
         var cluster = Cluster(index);
-        var client = new Kubernetes(new KubernetesClientConfiguration
+        var client = new k8s.Kubernetes(new KubernetesClientConfiguration
         {
             Host = cluster.Url, AccessToken = reader ? cluster.ReaderToken : cluster.Token, SslCaCerts = [X509Certificate2.CreateFromPem(cluster.Ca)],
         });
@@ -108,11 +108,12 @@ internal static class Manifests
 
     public static JsonObject Namespace(string name) => new() { ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JsonObject { ["name"] = name } };
 
-    public static JsonObject ConfigMap(string name, params (string Key, string Value)[] data) => new()
+    public static JsonObject ConfigMap(string name, params (string Key, string Value)[] data)
     {
-        ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = name },
-        ["data"] = new JsonObject(data.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
-    };
+        var item = new JsonObject { ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = name } };
+        if (data.Length > 0) item["data"] = new JsonObject(data.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value)));
+        return item;
+    }
 
     public static JsonObject Deployment(string name = "web", string image = "registry.example/web:1.0", int replicas = 3) => new()
     {

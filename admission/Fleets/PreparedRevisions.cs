@@ -1,17 +1,12 @@
 using System.Collections.Concurrent;
-using System.Text.Json;
 using System.Text.Json.Nodes;
-using ControlPlane.Admission.Fleets;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
-using ControlPlane.Persistence.Fleets;
 using Npgsql;
 
-namespace ControlPlane.Worker.Fleets;
-
-/// <summary>A manifest, and the bytes to send for it.</summary>
-internal sealed record PreparedObject(ObjectReference Reference, ReadOnlyMemory<byte> Bytes);
+namespace ControlPlane.Admission.Fleets;
 
 /// <summary>A revision ready to be applied: in the order of waves, marked as the placement's.</summary>
 internal sealed class PreparedRevision
@@ -25,8 +20,8 @@ internal sealed class PreparedRevision
         Owner = owner;
         Apply = apply;
         this.overrides = overrides;
-        this.manifests = [.. manifests.Select(text => Marked(text, owner)).Select(manifest => (Reference(manifest), manifest)).OrderBy(one => one.Item1.Wave)];
-        shared = overrides.Count == 0 ? [.. this.manifests.Select(one => Prepared(one.Reference, one.Manifest))] : [];
+        this.manifests = [.. manifests.Select(text => Marked(text, owner)).Select(manifest => (ObjectReference.Of(manifest), manifest)).OrderBy(one => one.Item1.Wave)];
+        shared = overrides.Count == 0 ? [.. this.manifests.Select(one => PreparedObject.Of(one.Manifest))] : [];
     }
 
     /// <summary>What stands in the annotation by which a placement knows its own objects.</summary>
@@ -39,12 +34,7 @@ internal sealed class PreparedRevision
     /// <summary>What one member shall have; without overrides all have the same bytes.</summary>
     public IReadOnlyList<PreparedObject> For(string member, IReadOnlyDictionary<string, string> labels) => overrides.Count == 0
         ? shared
-        : [.. manifests.Select(one => (one.Reference, Manifest: ManifestRendering.Render(one.Manifest, overrides, member, labels))).Where(one => one.Manifest is not null).Select(one => Prepared(one.Reference, one.Manifest!))];
-
-    public static ObjectReference Reference(JsonObject manifest) =>
-        new(manifest["apiVersion"]!.GetValue<string>(), manifest["kind"]!.GetValue<string>(), manifest["metadata"]!["namespace"]?.GetValue<string>(), manifest["metadata"]!["name"]!.GetValue<string>());
-
-    private static PreparedObject Prepared(ObjectReference reference, JsonObject manifest) => new(reference, JsonSerializer.SerializeToUtf8Bytes(manifest));
+        : [.. manifests.Select(one => (one.Reference, Manifest: ManifestRendering.Render(one.Manifest, overrides, member, labels))).Where(one => one.Manifest is not null).Select(one => PreparedObject.Of(one.Manifest!))];
 
     private static JsonObject Marked(string text, string owner)
     {
@@ -55,21 +45,6 @@ internal sealed class PreparedRevision
         annotations[Ownership.Annotation] = owner;
         return manifest;
     }
-}
-
-/// <summary>How an object says that it is a placement's.</summary>
-internal static class Ownership
-{
-    public const string Annotation = "fleet.controlplane.io/placement";
-
-    /// <summary>The name under which a placement's fields are managed (Kubernetes, field management).</summary>
-    public const string FieldManager = "controlplane-fleet";
-
-    /// <summary>Whose an object is; null when it is no placement's.</summary>
-    public static string? Of(JsonElement thing) =>
-        thing.TryGetProperty("metadata", out var metadata) && metadata.TryGetProperty("annotations", out var annotations) && annotations.ValueKind is JsonValueKind.Object && annotations.TryGetProperty(Annotation, out var owner)
-            ? owner.GetString()
-            : null;
 }
 
 /// <summary>Revisions as they are needed, prepared once for all members: a revision never changes.</summary>

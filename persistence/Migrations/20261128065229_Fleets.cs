@@ -26,6 +26,22 @@ namespace ControlPlane.Persistence.Migrations
                 nullable: true);
 
             migrationBuilder.CreateTable(
+                name: "agent_authorities",
+                columns: table => new
+                {
+                    thumbprint = table.Column<string>(type: "text", nullable: false),
+                    certificate = table.Column<byte[]>(type: "bytea", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    ciphertext = table.Column<byte[]>(type: "bytea", nullable: false),
+                    wrapped_key = table.Column<byte[]>(type: "bytea", nullable: false),
+                    key_version = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_agent_authorities", x => x.thumbprint);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "cluster_costs",
                 columns: table => new
                 {
@@ -59,12 +75,21 @@ namespace ControlPlane.Persistence.Migrations
                     ready_node_count = table.Column<int>(type: "integer", nullable: false),
                     core_count = table.Column<int>(type: "integer", nullable: false),
                     memory_bytes = table.Column<long>(type: "bigint", nullable: false),
+                    allocatable_milli_cpu = table.Column<long>(type: "bigint", nullable: false),
+                    allocatable_memory_bytes = table.Column<long>(type: "bigint", nullable: false),
                     node_images = table.Column<string>(type: "jsonb", nullable: false),
                     add_ons = table.Column<string>(type: "jsonb", nullable: false),
                     agent_version = table.Column<string>(type: "text", nullable: true),
                     agent_epoch = table.Column<int>(type: "integer", nullable: false),
                     agent_certificate = table.Column<byte[]>(type: "bytea", nullable: true),
-                    agent_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                    agent_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    show_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    connectivity = table.Column<string>(type: "text", nullable: true),
+                    agent_next_certificate = table.Column<byte[]>(type: "bytea", nullable: true),
+                    agent_next_certificate_expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -142,6 +167,27 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "onboarding_tokens",
+                columns: table => new
+                {
+                    cluster_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    token_hash = table.Column<byte[]>(type: "bytea", nullable: false),
+                    expires_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    used_by = table.Column<byte[]>(type: "bytea", nullable: true),
+                    consumed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_onboarding_tokens", x => x.cluster_key);
+                    table.ForeignKey(
+                        name: "fk_onboarding_tokens_resources_cluster_key",
+                        column: x => x.cluster_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "placements",
                 columns: table => new
                 {
@@ -200,6 +246,7 @@ namespace ControlPlane.Persistence.Migrations
                     due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     priority = table.Column<short>(type: "smallint", nullable: false),
                     lease_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    claims = table.Column<long>(type: "bigint", nullable: false),
                     attempts = table.Column<int>(type: "integer", nullable: false),
                     error_code = table.Column<string>(type: "text", nullable: true),
                     error = table.Column<string>(type: "text", nullable: true),
@@ -311,6 +358,18 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateIndex(
+                name: "ix_cluster_inventories_due",
+                table: "cluster_inventories",
+                column: "due_at",
+                filter: "due_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_cluster_inventories_show",
+                table: "cluster_inventories",
+                column: "show_at",
+                filter: "show_at is not null");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_fleet_insight_points_at",
                 table: "fleet_insight_points",
                 column: "at");
@@ -335,6 +394,12 @@ namespace ControlPlane.Persistence.Migrations
                 name: "ix_fleet_members_resource_key",
                 table: "fleet_members",
                 column: "resource_key",
+                unique: true);
+
+            migrationBuilder.CreateIndex(
+                name: "ix_onboarding_tokens_token_hash",
+                table: "onboarding_tokens",
+                column: "token_hash",
                 unique: true);
 
             migrationBuilder.CreateIndex(
@@ -399,6 +464,9 @@ namespace ControlPlane.Persistence.Migrations
         protected override void Down(MigrationBuilder migrationBuilder)
         {
             migrationBuilder.DropTable(
+                name: "agent_authorities");
+
+            migrationBuilder.DropTable(
                 name: "cluster_costs");
 
             migrationBuilder.DropTable(
@@ -409,6 +477,9 @@ namespace ControlPlane.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "manifest_blobs");
+
+            migrationBuilder.DropTable(
+                name: "onboarding_tokens");
 
             migrationBuilder.DropTable(
                 name: "placement_bindings");

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
+using System.Text.Json.Nodes;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>Where the objects of a kind are: <c>/apis/apps/v1/namespaces/{ns}/deployments</c>.</summary>
 internal sealed record KubernetesKind(string ApiVersion, string Plural, bool IsNamespaced)
@@ -18,6 +19,9 @@ internal sealed record ObjectReference(string ApiVersion, string Kind, string? N
 
     /// <summary>Without its version: the same object in another version of its group is the same object.</summary>
     public string Identity { get; } = $"{(ApiVersion.Contains('/', StringComparison.Ordinal) ? ApiVersion[..ApiVersion.IndexOf('/', StringComparison.Ordinal)] : "")}/{Kind}/{Namespace}/{Name}";
+
+    public static ObjectReference Of(JsonObject manifest) =>
+        new(manifest["apiVersion"]!.GetValue<string>(), manifest["kind"]!.GetValue<string>(), manifest["metadata"]!["namespace"]?.GetValue<string>(), manifest["metadata"]!["name"]!.GetValue<string>());
 
     public override string ToString() => Namespace is null ? $"{Kind} {Name}" : $"{Kind} {Namespace}/{Name}";
 }

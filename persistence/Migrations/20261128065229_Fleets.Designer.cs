@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128064056_Fleets")]
+    [Migration("20261128065229_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -715,6 +715,42 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("hardware_identities", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Clusters.AgentAuthorityRow", b =>
+                {
+                    b.Property<string>("Thumbprint")
+                        .HasColumnType("text")
+                        .HasColumnName("thumbprint");
+
+                    b.Property<byte[]>("Certificate")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("certificate");
+
+                    b.Property<byte[]>("Ciphertext")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("ciphertext");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<string>("KeyVersion")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("key_version");
+
+                    b.Property<byte[]>("WrappedKey")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("wrapped_key");
+
+                    b.HasKey("Thumbprint")
+                        .HasName("pk_agent_authorities");
+
+                    b.ToTable("agent_authorities", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Clusters.ClusterInventoryRow", b =>
                 {
                     b.Property<string>("ClusterKey")
@@ -739,9 +775,33 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("agent_epoch");
 
+                    b.Property<byte[]>("AgentNextCertificate")
+                        .HasColumnType("bytea")
+                        .HasColumnName("agent_next_certificate");
+
+                    b.Property<DateTimeOffset?>("AgentNextCertificateExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("agent_next_certificate_expires_at");
+
                     b.Property<string>("AgentVersion")
                         .HasColumnType("text")
                         .HasColumnName("agent_version");
+
+                    b.Property<long>("AllocatableMemoryBytes")
+                        .HasColumnType("bigint")
+                        .HasColumnName("allocatable_memory_bytes");
+
+                    b.Property<long>("AllocatableMilliCpu")
+                        .HasColumnType("bigint")
+                        .HasColumnName("allocatable_milli_cpu");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("Connectivity")
+                        .HasColumnType("text")
+                        .HasColumnName("connectivity");
 
                     b.Property<int>("CoreCount")
                         .HasColumnType("integer")
@@ -750,6 +810,14 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<string>("Distribution")
                         .HasColumnType("text")
                         .HasColumnName("distribution");
+
+                    b.Property<DateTimeOffset?>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
 
                     b.Property<DateTimeOffset?>("InventoryAt")
                         .HasColumnType("timestamp with time zone")
@@ -780,10 +848,56 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("ready_node_count");
 
+                    b.Property<DateTimeOffset?>("ShowAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("show_at");
+
                     b.HasKey("ClusterKey")
                         .HasName("pk_cluster_inventories");
 
+                    b.HasIndex("DueAt")
+                        .HasDatabaseName("ix_cluster_inventories_due")
+                        .HasFilter("due_at is not null");
+
+                    b.HasIndex("ShowAt")
+                        .HasDatabaseName("ix_cluster_inventories_show")
+                        .HasFilter("show_at is not null");
+
                     b.ToTable("cluster_inventories", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Clusters.OnboardingTokenRow", b =>
+                {
+                    b.Property<string>("ClusterKey")
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_key")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset?>("ConsumedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("consumed_at");
+
+                    b.Property<DateTimeOffset>("ExpiresAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("expires_at");
+
+                    b.Property<byte[]>("TokenHash")
+                        .IsRequired()
+                        .HasColumnType("bytea")
+                        .HasColumnName("token_hash");
+
+                    b.Property<byte[]>("UsedBy")
+                        .HasColumnType("bytea")
+                        .HasColumnName("used_by");
+
+                    b.HasKey("ClusterKey")
+                        .HasName("pk_onboarding_tokens");
+
+                    b.HasIndex("TokenHash")
+                        .IsUnique()
+                        .HasDatabaseName("ix_onboarding_tokens_token_hash");
+
+                    b.ToTable("onboarding_tokens", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>
@@ -1022,6 +1136,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int>("Attempts")
                         .HasColumnType("integer")
                         .HasColumnName("attempts");
+
+                    b.Property<long>("Claims")
+                        .HasColumnType("bigint")
+                        .HasColumnName("claims");
 
                     b.Property<int>("DesiredRevision")
                         .HasColumnType("integer")
@@ -2184,6 +2302,16 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_cluster_inventories_resources_cluster_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Clusters.OnboardingTokenRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ClusterKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_onboarding_tokens_resources_cluster_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Deployments.DeploymentOperationRow", b =>

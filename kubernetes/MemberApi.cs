@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>A member cannot be reached, or does not answer in time.</summary>
 internal sealed class MemberUnreachableException(string message, Exception? cause = null) : Exception(message, cause);
@@ -22,12 +22,17 @@ internal sealed class MemberRefusedException(HttpStatusCode status, string reaso
 }
 
 /// <summary>The Kubernetes API of one member: what placing objects and cordoning nodes take, and no more.</summary>
-internal sealed class MemberApi(HttpClient http, Uri server, string token)
+/// <param name="authorization">Asked for each request, for the token of a pod changes while it runs; null where a certificate says who asks.</param>
+/// <param name="demandWrite">Throws when nothing may be written any more, because another has taken over.</param>
+internal sealed class MemberApi(HttpClient http, Uri server, Func<AuthenticationHeaderValue?> authorization, Action? demandWrite = null)
 {
     /// <summary>How long one request may take once the connection stands.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
     public Uri Server { get; } = server;
+
+    /// <summary>The same, for whoever may write only as long as this does not throw.</summary>
+    public MemberApi For(Action mayWrite) => new(http, Server, authorization, mayWrite);
 
     /// <summary>Server-side apply: the answer is the object as it then is (Kubernetes, server-side apply).</summary>
     public async Task<JsonElement> ApplyAsync(KubernetesKind kind, ObjectReference thing, ReadOnlyMemory<byte> manifest, string manager, bool force, CancellationToken stop) =>
@@ -44,12 +49,18 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
     public async Task<bool> MergeAsync(KubernetesKind kind, string name, object change, CancellationToken stop) =>
         await SendAsync(HttpMethod.Patch, kind.Path(space: null, name), JsonSerializer.SerializeToUtf8Bytes(change), "application/merge-patch+json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict) is not null;
 
+    /// <summary>What is at a path.</summary>
+    public async Task<JsonElement> GetAsync(string path, CancellationToken stop) => (await SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop))!.Value;
+
     /// <summary>Deletes the very object that was seen, and no later one of the same name.</summary>
     public async Task DeleteAsync(KubernetesKind kind, ObjectReference thing, string uid, CancellationToken stop) =>
         await SendAsync(HttpMethod.Delete, kind.Path(thing.Namespace, thing.Name), JsonSerializer.SerializeToUtf8Bytes(new
         {
             apiVersion = "v1", kind = "DeleteOptions", propagationPolicy = "Background", preconditions = new { uid },
         }), "application/json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict);
+
+    /// <summary>Such as v1.32.6.</summary>
+    public async Task<string> VersionAsync(CancellationToken stop) => (await SendAsync(HttpMethod.Get, "/version", body: default, contentType: null, stop))!.Value.GetProperty("gitVersion").GetString()!;
 
     /// <summary>A kind as the cluster has it; null when it has none of that name.</summary>
     public async Task<KubernetesKind?> DiscoverAsync(string apiVersion, string kind, CancellationToken stop)
@@ -70,7 +81,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, string token)
     {
         // A server may be given with a path of its own, as a proxy's is.
         using var request = new HttpRequestMessage(method, new Uri(Server.AbsoluteUri.TrimEnd('/') + path));
-        request.Headers.Authorization = new("Bearer", token);
+        if (method != HttpMethod.Get)
+            demandWrite?.Invoke();
+        request.Headers.Authorization = authorization();
         if (contentType is not null)
             request.Content = new ReadOnlyMemoryContent(body) { Headers = { ContentType = new MediaTypeHeaderValue(contentType) } };
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);

@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>Whether an object does what it is for.</summary>
 internal enum Availability { Available, Progressing, Failed }

@@ -1,0 +1,80 @@
+using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Persistence;
+using ControlPlane.Persistence.Fleets;
+using Npgsql;
+
+namespace ControlPlane.Api.Fleets;
+
+/// <summary>Stores what an agent says of its cluster, by the statements with which the worker stores what it saw itself. What it says of anything that is not its own finds no row.</summary>
+internal static class AgentReports
+{
+    private const int LongestText = 1000;
+    private const int LongestName = 200;
+    private const int MostNames = 200;
+
+    /// <returns>The placements that it was about.</returns>
+    public static async Task<IReadOnlyList<int>> StoreAsync(NpgsqlDataSource source, string cluster, AgentStatus status, CancellationToken cancel)
+    {
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        await using var transaction = await connection.BeginTransactionAsync(cancel);
+        if (status.Inventory is { } inventory)
+            await StoreAsync(connection, cluster, inventory, status.AgentVersion, cancel);
+        // Of two outcomes for one placement the later one counts: one statement writes a row once.
+        var outcomes = status.Items.GroupBy(item => item.Placement).Select(one => one.Last()).ToList();
+        var placements = outcomes.Count > 0 && await MemberAsync(connection, cluster, cancel) is { } member ? await StoreAsync(connection, member, outcomes, cancel) : [];
+        await transaction.CommitAsync(cancel);
+        return placements;
+    }
+
+    private static async Task<IReadOnlyList<int>> StoreAsync(NpgsqlConnection connection, int member, List<AgentOutcome> outcomes, CancellationToken cancel)
+    {
+        var gone = outcomes.Where(one => one.IsGone).ToList();
+        var kept = outcomes.Where(one => !one.IsGone).ToList();
+        if (kept.Count > 0)
+        {
+            // The next look is the agent's own affair: that there will be one is all that the row says.
+            await using var store = Sql.Command(connection, BindingSql.Store,
+                kept.Select(one => one.Placement).ToArray(), kept.Select(_ => member).ToArray(), new long?[kept.Count], kept.Select(one => one.Generation).ToArray(),
+                kept.Select(one => (short)one.Health).ToArray(), kept.Select(one => Math.Min(one.ObservedGeneration, one.Generation)).ToArray(), kept.Select(one => one.IsOpen || one.Health is not BindingHealth.Available ? 0d : (double?)null).ToArray(),
+                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray());
+            await store.ExecuteNonQueryAsync(cancel);
+        }
+
+        if (gone.Count > 0)
+        {
+            await using var forget = Sql.Command(connection, BindingSql.ForgetReported, gone.Select(one => one.Placement).ToArray(), gone.Select(one => one.Generation).ToArray(), member);
+            await forget.ExecuteNonQueryAsync(cancel);
+        }
+
+        await using var mark = Sql.Command(connection, """
+            with own as (select id, status_due from placements where id = any ($1) and fleet_key = (select fleet_key from fleet_members where id = $2)),
+            marked as (update placements set status_due = true where id in (select p.id from placements p join own on own.id = p.id where not own.status_due for no key update of p skip locked))
+            select coalesce(array_agg(id), '{}') from own
+            """, outcomes.Select(one => one.Placement).ToArray(), member);
+        return (int[])(await mark.ExecuteScalarAsync(cancel))!;
+    }
+
+    private static async Task<int?> MemberAsync(NpgsqlConnection connection, string cluster, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, "select id from fleet_members where cluster_key = $1 and is_pull", cluster);
+        return await command.ExecuteScalarAsync(cancel) as int?;
+    }
+
+    private static async Task StoreAsync(NpgsqlConnection connection, string cluster, AgentInventory inventory, string? version, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, """
+            update cluster_inventories set last_seen = now(), inventory_at = now(), kubernetes_version = $2, distribution = $3, node_count = $4, ready_node_count = $5, core_count = $6, memory_bytes = $7,
+                node_images = $8::jsonb, add_ons = $9::jsonb, agent_version = coalesce($10, agent_version)
+            where cluster_key = $1
+            """, cluster, Short(inventory.KubernetesVersion, LongestName), Short(inventory.Distribution, LongestName), inventory.NodeCount, inventory.ReadyNodeCount, inventory.CoreCount, inventory.MemoryBytes,
+            Json.Write(Few(inventory.NodeImages, count => count)), Json.Write(Few(inventory.AddOns, text => Short(text, LongestName))), Short(version, LongestName));
+        await command.ExecuteNonQueryAsync(cancel);
+    }
+
+    private static Dictionary<string, TValue> Few<TValue>(IReadOnlyDictionary<string, TValue> all, Func<TValue, TValue?> shorten) =>
+        all.OrderBy(one => one.Key, StringComparer.Ordinal).Where(one => one.Key.Length <= LongestName).Take(MostNames).ToDictionary(one => one.Key, one => shorten(one.Value)!, StringComparer.Ordinal);
+
+    private static string? Short(string? text, int most) => text?.Length > most ? text[..most] : text;
+}

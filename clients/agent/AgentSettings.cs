@@ -1,0 +1,52 @@
+using Microsoft.Extensions.Configuration;
+
+namespace ControlPlane.Agent;
+
+/// <summary>What the agent must be told (<c>Agent</c>); each can be an environment variable, such as <c>Agent__Endpoint</c>, or stand in the JSON file that <c>Agent__ConfigurationFile</c> names.</summary>
+internal sealed record AgentSettings
+{
+    /// <summary>The control plane's address, such as https://controlplane.example.</summary>
+    public required Uri Endpoint { get; init; }
+
+    /// <summary>PEM of the authorities that its certificate may come from; the system's when absent.</summary>
+    public string? EndpointCaFile { get; init; }
+
+    /// <summary>Holds the token of <c>issueOnboardingToken</c>; looked at when there is no certificate that is good.</summary>
+    public required string OnboardingTokenFile { get; init; }
+
+    /// <summary>Where key and certificate are kept.</summary>
+    public required string StateDirectory { get; init; }
+
+    /// <summary>The longest that a request for work waits at the control plane.</summary>
+    public TimeSpan Wait { get; init; } = TimeSpan.FromSeconds(55);
+
+    /// <summary>How often the cluster is looked at as a whole.</summary>
+    public TimeSpan InventoryEvery { get; init; } = TimeSpan.FromMinutes(5);
+
+    public KubernetesSettings Kubernetes { get; init; } = new();
+
+    public static AgentSettings From(IConfiguration configuration)
+    {
+        var agent = configuration.GetSection("Agent");
+        string Required(string name) => agent[name] is { Length: > 0 } value ? value : throw new InvalidOperationException($"Agent:{name} is not set (Agent__{name} in the environment).");
+        return new()
+        {
+            Endpoint = Uri.TryCreate(Required("Endpoint"), UriKind.Absolute, out var endpoint) && endpoint.Scheme == Uri.UriSchemeHttps ? endpoint : throw new InvalidOperationException("Agent:Endpoint must be an https address."),
+            EndpointCaFile = agent["EndpointCaFile"],
+            OnboardingTokenFile = Required("OnboardingTokenFile"),
+            StateDirectory = Required("StateDirectory"),
+            Wait = agent.GetValue<TimeSpan?>("Wait") ?? TimeSpan.FromSeconds(55),
+            InventoryEvery = agent.GetValue<TimeSpan?>("InventoryEvery") ?? TimeSpan.FromMinutes(5),
+            Kubernetes = agent.GetSection("Kubernetes").Get<KubernetesSettings>() ?? new(),
+        };
+    }
+}
+
+/// <summary>How the agent reaches its cluster (<c>Agent:Kubernetes</c>): a kubeconfig with a token, or server and files; with none of them the service account of its pod.</summary>
+internal sealed record KubernetesSettings
+{
+    public string? Kubeconfig { get; init; }
+    public Uri? Server { get; init; }
+    public string? TokenFile { get; init; }
+    public string? CaFile { get; init; }
+}

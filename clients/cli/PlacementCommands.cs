@@ -1,0 +1,102 @@
+using System.CommandLine;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace ControlPlane.Cli;
+
+/// <summary>`placement watch|pause|resume|rollback|clusters FLEET/NAME`: how a placement gets to its members.</summary>
+internal static class PlacementCommands
+{
+    public const string Placement = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
+
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+
+    public static Command Create() => new("placement", "Placements of a fleet.")
+    {
+        Verb("watch", "Watch the run that is under way until it rests: ended, on hold, or waiting for somebody.", (client, id, _, cancel) => WatchAsync(client, id, cancel)),
+        Verb("pause", "Start no more members.", (client, id, _, cancel) => ActAsync(client, id, "pause", body: null, cancel)),
+        Verb("resume", "Go on with a run that is paused or on hold, and watch it.", async (client, id, _, cancel) =>
+            await ActAsync(client, id, "resume", body: null, cancel) is var code && code != ExitCode.Ok ? code : await WatchAsync(client, id, cancel)),
+        Rollback(),
+        Clusters(),
+    };
+
+    /// <summary>From an id, or from names separated by slashes, one for each level of the type.</summary>
+    public static string IdOf(Client client, string given, string? group, string type) =>
+        ResourceAddress.IsId(given) ? given : ResourceAddress.Id(client.Connection.SubscriptionId, group, type, given);
+
+    private static Command Rollback()
+    {
+        var revision = new Option<int?>("--revision") { Description = "The revision to go back to; without it, the one before." };
+        var command = Verb("rollback", "Bring every member back to an earlier revision, at once, and wait.", (client, id, parsed, cancel) =>
+            ActAsync(client, id, "rollback", parsed.GetValue(revision) is { } number ? new() { ["revision"] = number } : [], cancel));
+        command.Add(revision);
+        return command;
+    }
+
+    private static Command Clusters()
+    {
+        var state = new Option<string?>("--state") { Description = "Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing." };
+        var command = Verb("clusters", "List how each member stands.", async (client, id, parsed, cancel) =>
+        {
+            var table = new Table { Border = TableBorder.None };
+            table.AddColumns("MEMBER", "STATE", "REVISION", "WANTED", "ERROR");
+            await foreach (var member in client.ListAsync(ResourceAddress.Versioned($"{id}/clusters{(parsed.GetValue(state) is { } wanted ? $"?state={wanted}" : "")}"), cancel))
+            {
+                var properties = member.At("properties");
+                table.AddRow([.. new[] { member.Text("name"), properties.Text("state"), $"{properties.Number("appliedRevision")}", $"{properties.Number("desiredRevision")}", properties.Text("error", "message") }.Select(cell => new Text(cell ?? ""))]);
+            }
+
+            AnsiConsole.Write(table);
+            return ExitCode.Ok;
+        });
+        command.Add(state);
+        return command;
+    }
+
+    private static Command Verb(string verb, string description, Func<Client, string, ParseResult, CancellationToken, Task<int>> run)
+    {
+        var name = new Argument<string>("placement") { Description = "fleet/name, or a resource id." };
+        var group = ResourceCommands.GroupOption();
+        return Session.Run(new Command(verb, description) { name, group }, (client, parsed, cancel) => run(client, IdOf(client, parsed.GetValue(name)!, parsed.GetValue(group), Placement), parsed, cancel));
+    }
+
+    private static async Task<int> ActAsync(Client client, string id, string action, JsonObject? body, CancellationToken cancel)
+    {
+        var accepted = await client.SendAsync(HttpMethod.Post, ResourceAddress.Versioned($"{id}/{action}"), body, cancel);
+        return await Following.ToTheEndAsync(client, accepted, $"{id.Split('/')[^1]} {action}", cancel) ? ExitCode.Ok : ExitCode.Failed;
+    }
+
+    /// <summary>A line for each change, until nothing more changes by itself.</summary>
+    /// <returns>0 when it succeeded or waits for somebody as it was told to, 1 when it failed.</returns>
+    private static async Task<int> WatchAsync(Client client, string id, CancellationToken cancel)
+    {
+        string? shown = null;
+        while (true)
+        {
+            var run = (await client.GetAsync(ResourceAddress.Versioned(id), cancel)).Body.At("properties", "rollout");
+            var state = run.Text("state") ?? "Pending";
+            var line = Line(run, state);
+            if (!string.Equals(line, shown, StringComparison.Ordinal))
+                Console.WriteLine($"  {id.Split('/')[^1]}  {line}");
+            shown = line;
+            // A failed run that goes back is followed by the run that does.
+            if (state is "Succeeded" or "RolledBack" or "HealthyHold" or "Paused" or "WaitingGate")
+                return ExitCode.Ok;
+            if (state is "Failed" or "Superseded" && run.Text("message")?.Contains("go back", StringComparison.Ordinal) is not true)
+            {
+                Report.Line($"cpctl: {run.Text("message")}");
+                return ExitCode.Failed;
+            }
+
+            await Task.Delay(Interval, TimeProvider.System, cancel);
+        }
+    }
+
+    private static string Line(JsonNode? run, string state)
+    {
+        var clusters = run.At("clusters");
+        string Count(string name) => clusters.Number(name) is > 0 and var number ? $", {number} {name}" : "";
+        return $"{run.Text("kind")} of revision {run.Number("revision")}: {state}{(run.Text("stage") is { } stage and not "all" ? $" in stage {stage}" : "")}, {clusters.Number("healthy")} of {clusters.Number("total")} healthy{Count("updating")}{Count("failed")}{Count("deferred")}";
+    }
+}

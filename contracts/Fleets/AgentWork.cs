@@ -1,0 +1,85 @@
+using System.Text.Json;
+using ControlPlane.Contracts.Clusters;
+
+namespace ControlPlane.Contracts.Fleets;
+
+/// <summary>Everything that is to be done on a cluster now: what was done is in it no more, so that an agent that has forgotten everything needs nothing else.</summary>
+/// <param name="Cursor">Changes with the items; asked with it, the front door answers when they are others. 0 stands for none.</param>
+/// <param name="Items">The most urgent first.</param>
+public sealed record AgentWork(long Cursor, IReadOnlyList<AgentWorkItem> Items);
+
+/// <summary>What a placement wants of the cluster.</summary>
+public sealed record AgentWorkItem
+{
+    public required int Placement { get; init; }
+
+    /// <summary>Counts the changes of what is wanted; what is reported of another generation changes nothing.</summary>
+    public required long Generation { get; init; }
+
+    public required int DesiredRevision { get; init; }
+
+    /// <summary>Everything of the placement is to go.</summary>
+    public required bool IsUnscheduled { get; init; }
+
+    /// <summary>SHA-256 of the bundle to apply, in hexadecimal digits; absent when there is none.</summary>
+    public string? Bundle { get; init; }
+
+    /// <summary>By what the placement knows its own objects; absent when nothing is known of what it brought.</summary>
+    public string? Owner { get; init; }
+
+    /// <summary>What earlier revisions may have brought: what the bundle does not have is to go.</summary>
+    public required IReadOnlyList<AgentObject> Touched { get; init; }
+
+    /// <summary>Why the cluster cannot be given what is wanted; to be reported as a failure.</summary>
+    public AgentFault? Fault { get; init; }
+
+    public required BindingHealth Health { get; init; }
+    public required long ObservedGeneration { get; init; }
+}
+
+/// <summary>An object by what it is.</summary>
+public sealed record AgentObject(string ApiVersion, string Kind, string? Namespace, string Name);
+
+public sealed record AgentFault(string Code, string Message);
+
+/// <summary>The manifests of a revision as one cluster shall have them, in the order in which they are applied.</summary>
+public sealed record AgentBundle
+{
+    public required string Owner { get; init; }
+    public required ApplyStrategy ApplyStrategy { get; init; }
+    public required IReadOnlyList<JsonElement> Manifests { get; init; }
+}
+
+/// <summary>What an agent says of its cluster. Saying it twice says no more than once.</summary>
+public sealed record AgentStatus
+{
+    public IReadOnlyList<AgentOutcome> Items { get; init; } = [];
+    public AgentInventory? Inventory { get; init; }
+    public string? AgentVersion { get; init; }
+}
+
+/// <summary>How a placement stands on the cluster.</summary>
+public sealed record AgentOutcome
+{
+    public required int Placement { get; init; }
+
+    /// <summary>Of what was wanted when the agent looked.</summary>
+    public required long Generation { get; init; }
+
+    public required BindingHealth Health { get; init; }
+
+    /// <summary>The generation that <see cref="Health"/> is about.</summary>
+    public required long ObservedGeneration { get; init; }
+
+    /// <summary>The agent goes on looking; false when there is nothing left to do.</summary>
+    public bool IsOpen { get; init; }
+
+    /// <summary>Nothing but the desired revision is on the cluster any more.</summary>
+    public bool IsClean { get; init; }
+
+    /// <summary>Nothing of the placement is left on the cluster.</summary>
+    public bool IsGone { get; init; }
+
+    public string? ErrorCode { get; init; }
+    public string? Error { get; init; }
+}

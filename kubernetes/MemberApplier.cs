@@ -1,0 +1,185 @@
+using System.Net;
+using ControlPlane.Contracts.Fleets;
+
+namespace ControlPlane.Kubernetes;
+
+/// <summary>How a placement stands on a member, as far as whoever looks at it knows.</summary>
+/// <param name="Seed">Each member's own, so that those who failed together do not return together.</param>
+internal sealed record BindingState(long Generation, long ObservedGeneration, BindingHealth Health, int Attempts, int Seed);
+
+/// <summary>What a placement wants of one member.</summary>
+internal sealed record MemberContent
+{
+    /// <summary>What stands in the annotation by which a placement knows its own objects; null when nothing is known of what it brought.</summary>
+    public required string? Owner { get; init; }
+
+    public required ApplyStrategy Apply { get; init; }
+
+    /// <summary>Nothing is wanted any more.</summary>
+    public required bool IsUnscheduled { get; init; }
+
+    /// <summary>In the order of waves.</summary>
+    public required IReadOnlyList<PreparedObject> Wanted { get; init; }
+
+    /// <summary>Every object that an earlier revision, or, when nothing is wanted any more, any revision may have brought.</summary>
+    public required IReadOnlyList<ObjectReference> Touched { get; init; }
+}
+
+/// <summary>What became of a look at a binding.</summary>
+/// <param name="Again">After how long to look again; null when that is for others to say.</param>
+internal sealed record BindingOutcome(BindingHealth Health, long ObservedGeneration, TimeSpan? Again = null, int Attempts = 0, string? ErrorCode = null, string? Error = null)
+{
+    /// <summary>Nothing of a revision but the desired one is on the member any more.</summary>
+    public bool IsClean { get; init; }
+
+    /// <summary>Nothing of the placement is left on the member.</summary>
+    public bool IsGone { get; init; }
+
+    /// <summary>It will not help to do the same again soon.</summary>
+    public static BindingOutcome Refused(BindingState state, string code, string message) =>
+        new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(Math.Min(60, 5 * (1 << Math.Min(state.Attempts, 4)))), state.Attempts + 1, code, message);
+
+    /// <summary>Nothing new is known.</summary>
+    public static BindingOutcome Unchanged(BindingState state, TimeSpan again, string code, string message) =>
+        new(state.Health, state.ObservedGeneration, again, state.Attempts + 1, code, message);
+}
+
+/// <summary>Brings one member to what a placement wants: applies in waves, looks whether it is available, and removes what is wanted no more. Doing it twice does nothing more than doing it once.</summary>
+internal sealed class MemberApplier(KubernetesKinds kinds)
+{
+    /// <summary>Where people's own objects would be, should a namespace that is to be deleted hold any.</summary>
+    private static readonly ObjectReference[] Content =
+    [
+        new("v1", "Pod", null, ""), new("v1", "ConfigMap", null, ""), new("v1", "Secret", null, ""), new("v1", "Service", null, ""), new("v1", "PersistentVolumeClaim", null, ""),
+        new("apps/v1", "Deployment", null, ""), new("apps/v1", "StatefulSet", null, ""), new("apps/v1", "DaemonSet", null, ""), new("batch/v1", "Job", null, ""), new("batch/v1", "CronJob", null, ""),
+    ];
+
+    private const int UnreachableAfter = 2;
+
+    public async Task<BindingOutcome> LookAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop)
+    {
+        try
+        {
+            return content.IsUnscheduled ? await RemoveAsync(content, state, member, stop) : await ApplyAsync(content, state, member, stop);
+        }
+        catch (MemberUnreachableException fault)
+        {
+            return state.Attempts + 1 < UnreachableAfter
+                ? BindingOutcome.Unchanged(state, BackOff(state, state.Attempts), "MemberUnreachable", fault.Message)
+                : new(BindingHealth.Offline, state.ObservedGeneration, BackOff(state, state.Attempts), state.Attempts + 1, "MemberUnreachable", fault.Message);
+        }
+        catch (MemberRefusedException fault) when (fault.IsTransient || (fault.Status is HttpStatusCode.NotFound && state.Attempts < 5))
+        {
+            return BindingOutcome.Unchanged(state, fault.RetryAfter is { } wait && wait < TimeSpan.FromMinutes(1) ? wait : BackOff(state, state.Attempts), fault.Reason, fault.Message);
+        }
+        catch (MemberRefusedException fault)
+        {
+            return BindingOutcome.Refused(state, fault.Status is HttpStatusCode.Conflict ? "ManifestApplyConflict" : fault.Reason, fault.Message);
+        }
+    }
+
+    private async Task<BindingOutcome> ApplyAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop)
+    {
+        var isApplied = state.ObservedGeneration == state.Generation && state.Health is BindingHealth.Progressing or BindingHealth.Failed;
+        var healths = new List<(ObjectReference Thing, ObjectHealth Health)>(content.Wanted.Count);
+        foreach (var thing in content.Wanted)
+        {
+            if (Waits(thing.Reference, healths) is { } first)
+                return BindingOutcome.Unchanged(state, BackOff(state, Math.Min(state.Attempts, 4)), "WaitingForWave", $"{first.Thing} is not available yet: {first.Health.Message}");
+            healths.Add((thing.Reference, await ApplyAsync(content, thing, isApplied, member, stop)));
+        }
+
+        var clean = await PruneAsync(content, member, stop);
+        var failed = healths.Where(one => one.Health.Availability is Availability.Failed).ToList();
+        if (failed.Count > 0)
+            return new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(10), state.Attempts + 1, "ObjectFailed", Describe(failed)) { IsClean = clean };
+        var open = healths.Where(one => one.Health.Availability is Availability.Progressing).ToList();
+        return open.Count > 0 || !clean
+            ? new(BindingHealth.Progressing, state.Generation, BackOff(state, Math.Min(state.Attempts, 5)), state.Attempts + 1, "ResourceNotAvailableYet", open.Count > 0 ? Describe(open) : "Objects of earlier revisions are being deleted.") { IsClean = clean }
+            : new(BindingHealth.Available, state.Generation) { IsClean = true };
+    }
+
+    /// <summary>What must be available before this is applied, and is not.</summary>
+    private static (ObjectReference Thing, ObjectHealth Health)? Waits(ObjectReference next, List<(ObjectReference Thing, ObjectHealth Health)> before)
+    {
+        var open = before.Where(one => one.Thing.Wave < next.Wave && one.Health.Availability is not Availability.Available && (Waves.IsBarrier(one.Thing) || next.Wave == Waves.Extensions)).ToList();
+        return open.Count > 0 ? open[0] : null;
+    }
+
+    private async Task<ObjectHealth> ApplyAsync(MemberContent content, PreparedObject thing, bool isApplied, MemberApi member, CancellationToken stop)
+    {
+        if (await kinds.FindAsync(member, thing.Reference.ApiVersion, thing.Reference.Kind, stop) is not { } kind)
+            return ObjectHealth.Failed($"The member has no kind {thing.Reference.Kind} in {thing.Reference.ApiVersion}.");
+        if (isApplied && await member.FindAsync(kind, thing.Reference, stop) is { } seen)
+            return AvailabilityRules.Of(seen);
+        if (content.Apply.WhenToTakeOver is WhenToTakeOver.Never && await member.FindAsync(kind, thing.Reference, stop) is { } there && Ownership.Of(there) != content.Owner)
+            return ObjectHealth.Failed("It is on the member already and is not the placement's (applyStrategy.whenToTakeOver is Never).");
+        return AvailabilityRules.Of(await member.ApplyAsync(kind, thing.Reference, thing.Bytes, Ownership.FieldManager, content.Apply.Force, stop));
+    }
+
+    /// <summary>Deletes what earlier revisions brought and this one does not have; true when nothing of it is left.</summary>
+    private async Task<bool> PruneAsync(MemberContent content, MemberApi member, CancellationToken stop)
+    {
+        var kept = content.Wanted.Select(one => one.Reference.Identity).ToHashSet(StringComparer.Ordinal);
+        var stale = content.Touched.Where(one => !kept.Contains(one.Identity)).ToList();
+        return stale.Count == 0 || content.Owner is null || await DeleteAsync(stale, content.Owner, member, stop);
+    }
+
+    private async Task<BindingOutcome> RemoveAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop) =>
+        content.Touched.Count == 0 || content.Owner is null || await DeleteAsync(content.Touched, content.Owner, member, stop)
+            ? new(state.Health, state.Generation) { IsGone = true }
+            : BindingOutcome.Unchanged(state, BackOff(state, Math.Min(state.Attempts, 4)), "Removing", $"{content.Touched.Count} objects are being deleted.");
+
+    /// <summary>The last wave first, and the next one only when that is gone; what is not the placement's stays. True when nothing is left.</summary>
+    private async Task<bool> DeleteAsync(IReadOnlyList<ObjectReference> things, string owner, MemberApi member, CancellationToken stop)
+    {
+        foreach (var wave in things.GroupBy(thing => thing.Wave).OrderByDescending(wave => wave.Key))
+        {
+            var left = 0;
+            foreach (var thing in wave)
+            {
+                if (await kinds.FindAsync(member, thing.ApiVersion, thing.Kind, stop) is not { } kind || await member.FindAsync(kind, thing, stop) is not { } there || Ownership.Of(there) != owner)
+                    continue;
+                if (thing.Kind is "Namespace" && await HoldsForeignAsync(thing.Name, owner, member, stop))
+                    continue;
+                left++;
+                var metadata = there.GetProperty("metadata");
+                if (!metadata.TryGetProperty("deletionTimestamp", out _))
+                    await member.DeleteAsync(kind, thing, metadata.GetProperty("uid").GetString()!, stop);
+            }
+
+            if (left > 0)
+                return false;
+        }
+
+        return true;
+    }
+
+    /// <summary>A namespace in which somebody else has something is left to them.</summary>
+    private async Task<bool> HoldsForeignAsync(string space, string owner, MemberApi member, CancellationToken stop)
+    {
+        foreach (var content in Content)
+        {
+            if (await kinds.FindAsync(member, content.ApiVersion, content.Kind, stop) is not { } kind)
+                continue;
+            var list = await member.ListAsync(kind, space, stop);
+            if (list.GetProperty("items").EnumerateArray().Any(item => Ownership.Of(item) != owner && !IsMadeByCluster(item)))
+                return true;
+        }
+
+        return false;
+    }
+
+    /// <summary>What a cluster itself puts into every namespace, and what controllers made from something else.</summary>
+    private static bool IsMadeByCluster(System.Text.Json.JsonElement item)
+    {
+        var metadata = item.GetProperty("metadata");
+        return metadata.GetProperty("name").GetString() is "kube-root-ca.crt" or "default" || (metadata.TryGetProperty("ownerReferences", out var owners) && owners.GetArrayLength() > 0);
+    }
+
+    private static string Describe(List<(ObjectReference Thing, ObjectHealth Health)> things) =>
+        string.Join(" ", things.Take(3).Select(one => $"{one.Thing}: {one.Health.Message}")) + (things.Count > 3 ? $" And {things.Count - 3} more." : "");
+
+    /// <summary>0.1 s, 0.2 s and so on, at most 30 s, each member's a little different, so that those who failed together do not return together.</summary>
+    private static TimeSpan BackOff(BindingState state, int attempts) => TimeSpan.FromMilliseconds(Math.Min(30_000, 100 * (1 << Math.Min(attempts, 9))) * (0.75 + (state.Seed * 37 % 100 / 200.0)));
+}

@@ -1,0 +1,65 @@
+using ControlPlane.Agent;
+using ControlPlane.Api.Fleets;
+using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
+using Xunit;
+
+namespace ControlPlane.Tests.Fleets;
+
+/// <summary>What an agent makes of the list of what is to be done.</summary>
+public sealed class WorkTableTests
+{
+    private readonly WorkTable table = new(TimeProvider.System, seed: 1);
+
+    [Fact]
+    public void A_look_that_began_before_something_else_was_wanted_says_nothing_and_is_waited_for()
+    {
+        table.Replace([Item(1)]);
+        var old = Assert.Single(table.Take(4));
+        table.Replace([Item(2)]);
+        Assert.Empty(table.Take(4));
+        table.Note(old, new(BindingHealth.Available, 1));
+        Assert.Empty(table.Untold(10));
+        var newer = Assert.Single(table.Take(4));
+        table.Note(newer, new(BindingHealth.Available, 2));
+        Assert.Equal(2, Assert.Single(table.Untold(10)).Generation);
+    }
+
+    [Fact]
+    public void What_is_done_is_told_once_and_done_again_only_when_it_is_asked_for_again()
+    {
+        table.Replace([Item(1)]);
+        table.Note(table.Take(4)[0], new(BindingHealth.Available, 1));
+        Assert.Empty(table.Take(4));
+        table.Told(table.Untold(10));
+        Assert.Empty(table.Untold(10));
+        table.Replace([Item(1)]);
+        table.Note(Assert.Single(table.Take(4)), new(BindingHealth.Available, 1));
+        table.Told(Assert.Single(table.Untold(10)) is var said ? [said] : []);
+        table.Replace([]);
+        Assert.Empty(table.Take(4));
+        Assert.Null(table.UntilDue());
+    }
+
+    [Fact]
+    public void What_was_not_told_yet_is_told_although_it_is_on_the_list_no_more()
+    {
+        table.Replace([Item(1)]);
+        table.Note(table.Take(4)[0], new(BindingHealth.Progressing, 1, TimeSpan.FromMinutes(1)));
+        table.Replace([]);
+        Assert.Single(table.Untold(10));
+        table.Told(table.Untold(10));
+        Assert.Null(table.UntilDue());
+    }
+
+    [Fact]
+    public void The_cursor_stands_for_what_is_to_be_done_in_whatever_order()
+    {
+        (int, long, bool)[] items = [(1, 1, false), (2, 7, false), (3, 1, true)];
+        Assert.Equal(WorkCursor.Of(items), WorkCursor.Of(items.Reverse()));
+        Assert.Equal(0, WorkCursor.Of([]));
+        Assert.All<(int, long, bool)>([(1, 2, false), (2, 1, false), (1, 1, true)], item => Assert.NotEqual(WorkCursor.Of([(1, 1, false)]), WorkCursor.Of([item])));
+    }
+
+    private static AgentWorkItem Item(long generation) => new() { Placement = 1, Generation = generation, DesiredRevision = 1, IsUnscheduled = false, Bundle = "b", Touched = [], Health = BindingHealth.Pending, ObservedGeneration = 0 };
+}
