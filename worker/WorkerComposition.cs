@@ -14,7 +14,7 @@ internal static class WorkerComposition
     {
         builder.Services.AddOperations(builder.Configuration);
         builder.Services.AddClusters();
-        builder.Services.AddFleets();
+        builder.Services.AddFleets(builder.Configuration);
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
         builder.Services.AddHostedService<PolicyEvaluation>();

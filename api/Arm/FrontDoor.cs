@@ -67,6 +67,7 @@ internal static class FrontDoor
         DeploymentEndpoints.Map(app);
         HardwareEndpoints.Map(app);
         PlacementEndpoints.Map(app);
+        GateEndpoints.Map(app);
         UsageEndpoints.Map(app);
         ConsumptionEndpoints.Map(app);
         return app;

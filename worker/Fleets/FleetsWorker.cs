@@ -2,8 +2,9 @@ namespace ControlPlane.Worker.Fleets;
 
 internal static class FleetsWorker
 {
-    public static IServiceCollection AddFleets(this IServiceCollection services)
+    public static IServiceCollection AddFleets(this IServiceCollection services, IConfiguration configuration)
     {
+        services.AddOptions<FleetOptions>().Bind(configuration.GetSection("Fleets"));
         services.AddSingleton<PlacementSignal>();
         services.AddSingleton<KubernetesKinds>();
         services.AddSingleton<MemberConnections>();
@@ -12,6 +13,10 @@ internal static class FleetsWorker
         services.AddSingleton<PlacementTools>();
         services.AddHostedService<BindingPump>();
         services.AddHostedService<PlacementController>();
+        services.AddSingleton<UpdateSignal>();
+        services.AddSingleton<UpdateRunTools>();
+        services.AddHostedService<MemberUpdates>();
+        services.AddHostedService<UpdateRunController>();
         return services;
     }
 }
