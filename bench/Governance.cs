@@ -7,6 +7,9 @@ namespace ControlPlane.Bench;
 internal sealed class Governance(Stack stack)
 {
     public const string Group = "bench-guarded";
+
+    /// <summary>Another one, with five of the policies.</summary>
+    public const string FewGroup = "bench-guarded-by-few";
     private const string Authorization = "/providers/Microsoft.Authorization";
     private const string PolicyVersion = "2025-03-01";
     private const string RoleVersion = "2022-04-01";
@@ -16,6 +19,9 @@ internal sealed class Governance(Stack stack)
     /// <summary>The tags that some of the policies ask for.</summary>
     public const string Tags = """{"owner":"bench","environment":"prod"}""";
 
+    /// <summary>What the five leave to the caller: they add one tag only.</summary>
+    public const string FewTags = """{"owner":"bench","environment":"prod","cost":"4711","team":"images"}""";
+
     /// <summary>With those that other policies add: what is stored, which the other side of the comparison sends so that both store the same.</summary>
     public const string StoredTags = """{"owner":"bench","environment":"prod","cost":"4711","team":"images","department":"platform"}""";
 
@@ -24,16 +30,24 @@ internal sealed class Governance(Stack stack)
     /// <summary>The token of the guarded principal.</summary>
     public async Task<(string Token, string ObjectId)> EstablishAsync()
     {
-        await stack.PutGroupAsync(Group, """{"department":"platform"}""");
+        foreach (var group in (string[])[Group, FewGroup])
+            await stack.PutGroupAsync(group, """{"department":"platform"}""");
         await new Assignments(stack).FillAsync(90);
         var principal = await PrincipalAsync();
         await LockAsync();
-        foreach (var (number, (definition, parameters)) in (await DefinitionsAsync()).Index())
-            (await stack.PutAsync($"{stack.GroupPath(Group)}{Authorization}/policyAssignments/bench-{number:00}", $$$"""{"properties":{"policyDefinitionId":"{{{definition}}}","parameters":{{{parameters}}}}}""", PolicyVersion)).Dispose();
+        var definitions = await DefinitionsAsync();
+        await AssignPoliciesAsync(Group, definitions);
+        await AssignPoliciesAsync(FewGroup, [definitions[0], definitions[2], definitions[7], definitions[8], definitions[19]]);
         return principal;
     }
 
-    /// <summary>It writes images by a custom role at the resource group and reads by a built-in one at the subscription, both given to groups; ten more assignments are of no use here.</summary>
+    private async Task AssignPoliciesAsync(string group, IReadOnlyList<(string Id, string Parameters)> definitions)
+    {
+        foreach (var (number, (definition, parameters)) in definitions.Index())
+            (await stack.PutAsync($"{stack.GroupPath(group)}{Authorization}/policyAssignments/bench-{number:00}", $$$"""{"properties":{"policyDefinitionId":"{{{definition}}}","parameters":{{{parameters}}}}}""", PolicyVersion)).Dispose();
+    }
+
+    /// <summary>It writes images by a custom role at the resource groups and reads by a built-in one at the subscription, both given to groups; ten more assignments are of no use here.</summary>
     private async Task<(string Token, string ObjectId)> PrincipalAsync()
     {
         var application = await stack.PostAsync("/v1.0/applications", """{"displayName":"bench"}""");
@@ -45,7 +59,8 @@ internal sealed class Governance(Stack stack)
 
         var role = $"{Subscription}{Authorization}/roleDefinitions/{Guid.NewGuid()}";
         (await stack.PutAsync(role, $$$"""{"properties":{"roleName":"Image author","type":"CustomRole","permissions":[{"actions":["ControlPlane.BareMetal/osImages/*"],"notActions":["ControlPlane.BareMetal/osImages/delete"]}],"assignableScopes":["{{{Subscription}}}"]}}""", RoleVersion)).Dispose();
-        await AssignAsync(stack.GroupPath(Group), role, inner);
+        foreach (var group in (string[])[Group, FewGroup])
+            await AssignAsync(stack.GroupPath(group), role, inner);
         await AssignAsync(Subscription, $"{Authorization}/roleDefinitions/{Contracts.Authorization.BuiltInRoles.Reader}", outer);
         for (var other = 0; other < 10; other++)
             await AssignAsync(stack.GroupPath($"bench-scope-{other}"), $"{Authorization}/roleDefinitions/{Contracts.Authorization.BuiltInRoles.Contributor}", principal);
@@ -62,10 +77,11 @@ internal sealed class Governance(Stack stack)
     private async Task AssignAsync(string scope, string role, string principal) =>
         (await stack.PutAsync($"{scope}{Authorization}/roleAssignments/{Guid.NewGuid()}", $$$"""{"properties":{"roleDefinitionId":"{{{role}}}","principalId":"{{{principal}}}"}}""", RoleVersion)).Dispose();
 
-    /// <summary>One lock holds for the group, and lets writes pass; a hundred hold for images and groups beside the one that is written.</summary>
+    /// <summary>One lock holds for each group, and lets writes pass; a hundred hold for images and groups beside the one that is written.</summary>
     private async Task LockAsync()
     {
-        await LockAsync(stack.GroupPath(Group), "CanNotDelete");
+        foreach (var group in (string[])[Group, FewGroup])
+            await LockAsync(stack.GroupPath(group), "CanNotDelete");
         for (var n = 0; n < LockedSiblings / 2; n++)
         {
             var image = $"{stack.ImagesPath(Group)}/locked-{n}";

@@ -34,20 +34,24 @@ internal static class GuardsBench
 
         await using var load = await Load.OpenAsync(stack, Connections);
         var (open, guarded) = (Put(stack, Open, Governance.StoredTags, stack.Token), Put(stack, Governance.Group, Governance.Tags, token));
+        var few = Put(stack, Governance.FewGroup, Governance.FewTags, token);
         await load.WarmUpAsync(open, Next, 201);
         await load.WarmUpAsync(guarded, Next, 201);
-        var (openMeter, guardedMeter) = (new CpuMeter(stack), new CpuMeter(stack));
+        await load.WarmUpAsync(few, Next, 201);
+        var (openMeter, guardedMeter, fewMeter) = (new CpuMeter(stack), new CpuMeter(stack), new CpuMeter(stack));
         var (openRates, guardedRates) = (new List<double>(), new List<double>());
         for (var round = 0; round < Rounds; round++)
         {
             openRates.Add(await openMeter.DuringAsync(Round, async () => (await load.FloodAsync(open, Next, 201, Round)).PerSecond));
+            await fewMeter.DuringAsync(Round, async () => (await load.FloodAsync(few, Next, 201, Round)).PerSecond);
             guardedRates.Add(await guardedMeter.DuringAsync(Round, async () => (await load.FloodAsync(guarded, Next, 201, Round)).PerSecond));
         }
 
         var whole = openMeter.Microseconds(Server);
         yield return Measure.AtMost("guards", (guardedMeter.Microseconds(Server) / whole - 1) * 100, "%", 15);
+        yield return Measure.Fact("guards.few", (fewMeter.Microseconds(Server) / whole - 1) * 100, "%");
         yield return Measure.Fact("guards.rate", guardedRates.Median(), "put/s") with { Reference = openRates.Median(), Ratio = guardedRates.Median() / openRates.Median() };
-        foreach (var part in openMeter.PerRequest("guards.open").Concat(guardedMeter.PerRequest("guards.guarded")))
+        foreach (var part in openMeter.PerRequest("guards.open").Concat(fewMeter.PerRequest("guards.few")).Concat(guardedMeter.PerRequest("guards.guarded")))
             yield return part;
 
         await using var inside = Inside.Open(door);

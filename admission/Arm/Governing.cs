@@ -1,6 +1,4 @@
 using ControlPlane.Contracts.Arm;
-using ControlPlane.Contracts.Authorization;
-using ControlPlane.Contracts.Policy;
 using ControlPlane.Persistence.Arm;
 
 namespace ControlPlane.Admission.Arm;
@@ -10,9 +8,9 @@ internal sealed class Governing
 {
     public Governing(IReadOnlyList<GoverningRow> rows)
     {
-        Locks = [.. rows.Where(one => one.Row.Type == ManagementLock.Type.ToString()).Select(one => one.Row)];
-        ReadOnlyLocks = [.. Locks.Where(row => row.Read<ManagementLock>().Level is LockLevel.ReadOnly)];
-        Assignments = [.. rows.Where(one => one.Row.Type == PolicyAssignment.Type.ToString() && one.Row.State is not ProvisioningState.Deleting)];
+        Locks = [.. rows.Where(one => one.Row.Type == GoverningReads.Locks).Select(one => one.Row)];
+        ReadOnlyLocks = [.. Locks.Where(row => row.Read<LockProperties>().Level == "ReadOnly")];
+        Assignments = [.. rows.Where(one => one.Row.Type == GoverningReads.PolicyAssignments && one.Row.State is not ProvisioningState.Deleting)];
     }
 
     public static Governing Nothing { get; } = new([]);
@@ -24,4 +22,6 @@ internal sealed class Governing
 
     /// <summary>The policy assignments, each with its definition unless that is built in.</summary>
     public IReadOnlyList<GoverningRow> Assignments { get; }
+
+    private sealed record LockProperties(string Level);
 }

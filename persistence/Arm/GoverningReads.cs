@@ -1,7 +1,5 @@
 using System.Collections.Concurrent;
 using ControlPlane.Contracts.Arm;
-using ControlPlane.Contracts.Authorization;
-using ControlPlane.Contracts.Policy;
 using Npgsql;
 
 namespace ControlPlane.Persistence.Arm;
@@ -24,7 +22,12 @@ public sealed record GovernedRows(IReadOnlyList<ResourceRow> Rows, string? Mark)
 /// </remarks>
 public static class GoverningReads
 {
-    private static readonly ResourceType[] Types = [ManagementLock.Type, PolicyAssignment.Type];
+    /// <summary>The type of locks.</summary>
+    public const string Locks = "Microsoft.Authorization/locks";
+
+    /// <summary>The type of policy assignments.</summary>
+    public const string PolicyAssignments = "Microsoft.Authorization/policyAssignments";
+
     private static readonly ConcurrentDictionary<int, (string Governed, string Governing)> Statements = new();
     private static readonly int Width = ResourceReads.Columns.Split(',').Length;
 
@@ -65,7 +68,7 @@ public static class GoverningReads
     /// <summary>The locks of anything below a resource.</summary>
     public static async Task<IReadOnlyList<ResourceRow>> FindLocksBelowAsync(this NpgsqlDataSource source, ResourceId id, CancellationToken cancel)
     {
-        await using var command = Sql.Command(source, LocksBelow, id.Subscription.ToLowerInvariant(), ManagementLock.Type.ToString(), $"{id.Key}/", $"{id.Key}0", id.Key);
+        await using var command = Sql.Command(source, LocksBelow, id.Subscription.ToLowerInvariant(), Locks, $"{id.Key}/", $"{id.Key}0", id.Key);
         return await ResourceReads.ReadAllAsync(command, cancel);
     }
 
@@ -78,7 +81,7 @@ public static class GoverningReads
         // "offset 0" keeps the planner from merging the ranges, or the look-ups of what is named, into a scan.
         var governing = $"""
             (values {string.Join(", ", parameters.Select(key => $"({key})"))}) scopes(scope)
-            cross join (values {string.Join(", ", Types.Select(type => $"('{type}', '/providers/{type.ToString().ToLowerInvariant()}')"))}) types(type, path)
+            cross join (values {string.Join(", ", new[] { Locks, PolicyAssignments }.Select(type => $"('{type}', '/providers/{type.ToLowerInvariant()}')"))}) types(type, path)
             cross join lateral (select * from resources where key >= scope || path || '/' and key < scope || path || '0' offset 0) governing
             left join lateral (select * from resources where key = governing.refs[1] offset 0) named on true
             where governing.extends_key = scope and governing.type = types.type

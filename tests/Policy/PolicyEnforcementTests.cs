@@ -79,6 +79,24 @@ public sealed class PolicyEnforcementTests(PolicyFixture fixture)
     }
 
     [Fact]
+    public async Task What_is_removed_and_made_again_under_its_old_name_is_in_force_as_it_is_now()
+    {
+        var group = await fixture.GroupAsync();
+        var definition = await fixture.DefineAsync(Deny("a-*"));
+        var assignment = await fixture.AssignAsync(group, definition);
+        (await fixture.ImageAsync(group, "a-1")).Is(403, "RequestDisallowedByPolicy");
+        (await Arm.DeleteAsync($"{assignment}?{PolicyFixture.Version}")).Is(200);
+        (await fixture.ImageAsync(group, "a-1")).Is(201);
+        (await Arm.DeleteAsync($"{definition}?{PolicyFixture.Version}")).Is(200);
+        (await fixture.PutDefinitionAsync(definition, Deny("b-*"))).Is(201);
+        (await fixture.PutAssignmentAsync(assignment, definition)).Is(201);
+        (await fixture.ImageAsync(group, "a-2")).Is(201);
+        (await fixture.ImageAsync(group, "b-1")).Is(403, "RequestDisallowedByPolicy");
+
+        static string Deny(string pattern) => """{"if":{"field":"name","like":"PATTERN"},"then":{"effect":"deny"}}""".Replace("PATTERN", pattern, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Modify_changes_puts_patches_and_tag_writes()
     {
         var group = await fixture.GroupAsync();
