@@ -53,7 +53,7 @@ internal static class PolicyJson
 /// <summary>Stored resources as rules see them.</summary>
 internal static class PolicyTargets
 {
-    /// <summary>A resource as its readers see it; a connected cluster also with what it was last seen to be, as <c>inventory</c> among its properties.</summary>
+    /// <summary>A resource as its readers see it; a connected cluster with all that it was last seen to be as <c>inventory</c> among its properties.</summary>
     public static JsonElement Resource(string id, string? location, string tags, string properties, string status, string? inventory = null)
     {
         var parsed = ResourceId.Parse(id);
@@ -73,7 +73,7 @@ internal static class PolicyTargets
             foreach (var document in (string[])[properties, status])
             {
                 using var members = JsonDocument.Parse(document);
-                foreach (var member in members.RootElement.EnumerateObject())
+                foreach (var member in members.RootElement.EnumerateObject().Where(member => inventory is null || !member.NameEquals("inventory")))
                     member.WriteTo(json);
             }
 

@@ -21,10 +21,10 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 2);
         var (good, late) = (site.Clusters.Ready.Clusters[0], site.Clusters.Ready.Clusters[1]);
-        await SeenAsync(site, good, "1.4.8");
-        await SeenAsync(site, late, "1.4.2");
+        await UpgradeAsync(good, "1.4.8");
+        await UpgradeAsync(late, "1.4.2");
         await UserTaintAsync(site, late.Name);
-        var nodes = (await SendAsync(late, HttpMethod.Get, Nodes)).GetProperty("items").EnumerateArray().Select(node => node.GetProperty("metadata").GetProperty("name").GetString()!).ToList();
+        var nodes = await NodesAsync(late);
         await CordonAsync(late, nodes[0], cordoned: true);
 
         var assignment = await AssignAsync(site, cordon: true);
@@ -45,7 +45,7 @@ public sealed class ComplianceTests(InsightFixture world)
         await site.StatusAsync("shop", seen => seen.Summary("available") == 1 && seen.Summary("selected") == 1, "the placement is where the policy is kept");
 
         // An upgrade is all that it takes.
-        await SeenAsync(site, late, "1.5.0");
+        await UpgradeAsync(late, "1.5.0");
         await StateAsync(site, late.Name, "Compliant");
         await Eventually.Async(async () => await CordonedAsync(late), seen => seen.SequenceEqual([nodes[0]], StringComparer.Ordinal), "nothing is cordoned but what somebody had cordoned before");
         Assert.Null(await StampAsync(late, nodes[1]));
@@ -59,7 +59,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await SeenAsync(site, cluster, "1.4.2");
+        await UpgradeAsync(cluster, "1.4.2");
         var first = await AssignAsync(site, cordon: true);
         var second = await AssignAsync(site, cordon: true);
         await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties").GetProperty("policyTaints").GetArrayLength(), count => count == 2, "each policy has a taint of its own");
@@ -80,7 +80,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await SeenAsync(site, cluster, "1.4.2");
+        await UpgradeAsync(cluster, "1.4.2");
         await AssignAsync(site, cordon: false);
         await AssignAsync(site, cordon: true, gracePeriod: 86_400);
         await AssignAsync(site, cordon: true, mode: "DoNotEnforce");
@@ -96,7 +96,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await SeenAsync(site, cluster, "1.10.0");
+        await UpgradeAsync(cluster, "1.10.0");
         var definition = $"{ArmHttp.SubscriptionPath}/providers/Microsoft.Authorization/policyDefinitions/d-{Guid.NewGuid():N}";
         (await world.Arm.PutAsync($"{definition}?api-version=2023-04-01", new JsonObject
         {
@@ -113,22 +113,21 @@ public sealed class ComplianceTests(InsightFixture world)
         var path = $"{site.Group}/providers/Microsoft.Authorization/policyAssignments/a-{Guid.NewGuid():N}";
         (await world.Arm.PutAsync($"{path}?api-version=2023-04-01", new JsonObject { ["properties"] = new JsonObject { ["policyDefinitionId"] = definition } })).Is(201);
         await StateAsync(site, cluster.Name, "NonCompliant");
-        await world.Plane.Database.ExecuteAsync("update cluster_inventories set node_images = '{\"Mariner-3\": 3}' where cluster_key = lower($1)", site.Cluster(cluster.Name));
+        foreach (var node in await NodesAsync(cluster))
+            await SendAsync(cluster, HttpMethod.Patch, $"{Nodes}/{node}", Labels("kubernetes.azure.com/node-image-version", "Mariner-3"));
         await StateAsync(site, cluster.Name, "Compliant");
     }
 
     private Task<FleetSite> SiteAsync(int clusters) => FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } });
 
-    /// <summary>The cluster runs this version of the driver from now on, and was seen to.</summary>
-    private async Task SeenAsync(FleetSite site, FleetCluster cluster, string version)
-    {
-        await SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", new JsonObject { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { ["app.kubernetes.io/version"] = version } } });
-        await world.Plane.Database.ExecuteAsync("""
-            insert into cluster_inventories (cluster_key, last_seen, inventory_at, kubernetes_version, node_count, ready_node_count, core_count, memory_bytes, node_images, add_ons, agent_epoch)
-            values (lower($1), now(), now(), 'v1.32.6', 3, 3, 12, 0, '{"AKSUbuntu-2204gen2containerd-202601.13.0": 3}', jsonb_build_object($2::text, $3::text), 0)
-            on conflict (cluster_key) do update set add_ons = excluded.add_ons, inventory_at = now()
-            """, site.Cluster(cluster.Name), Driver, version);
-    }
+    /// <summary>The cluster runs this version of the driver from now on.</summary>
+    private static Task UpgradeAsync(FleetCluster cluster, string version) =>
+        SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", Labels("app.kubernetes.io/version", version));
+
+    private static JsonObject Labels(string name, string value) => new() { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [name] = value } } };
+
+    private static async Task<IReadOnlyList<string>> NodesAsync(FleetCluster cluster) =>
+        [.. (await SendAsync(cluster, HttpMethod.Get, Nodes)).GetProperty("items").EnumerateArray().Select(node => node.GetProperty("metadata").GetProperty("name").GetString()!)];
 
     private async Task UserTaintAsync(FleetSite site, string name) => await site.DoneAsync((await world.Arm.PutAsync(site.Member(name), new JsonObject
     {

@@ -17,7 +17,7 @@ public sealed class InsightFixture : IAsyncLifetime
     internal ArmHttp Arm => Plane.Arm;
 
     public async ValueTask InitializeAsync() =>
-        plane = await ControlPlaneFixture.StartAsync(("Fleets:InsightSweep", "00:00:00.5"), ("Fleets:ComplianceSweep", "00:00:00.2"), ("Policy:Sweep", "00:00:00.2"), ("Metering:NodeSweep", "00:00:00.5"));
+        plane = await ControlPlaneFixture.StartAsync(("Fleets:InsightSweep", "00:00:00.5"), ("Fleets:ComplianceSweep", "00:00:00.2"), ("Policy:Sweep", "00:00:00.2"), ("Metering:NodeSweep", "00:00:00.5"), ("Clusters:LookEvery", "00:00:01"));
 
     public async ValueTask DisposeAsync() => await Plane.DisposeAsync();
 
@@ -60,8 +60,8 @@ public sealed class InsightFixture : IAsyncLifetime
             from (select n, 'c' || lpad(n::text, 5, '0') as name from generate_series(1, $3) n) planted
             """, fleet, group, clusters);
         await plane.Database.ExecuteAsync("""
-            insert into cluster_inventories (cluster_key, last_seen, inventory_at, kubernetes_version, distribution, node_count, ready_node_count, core_count, memory_bytes, node_images, add_ons, agent_epoch)
-            select lower($1 || '/providers/Microsoft.Kubernetes/connectedClusters/' || name), now(), now(), case when n % 3 = 0 then 'v1.31.9' else 'v1.32.6' end, 'k3s', 4, 4, 16, 68719476736,
+            insert into cluster_inventories (cluster_key, last_seen, inventory_at, kubernetes_version, distribution, node_count, ready_node_count, core_count, memory_bytes, allocatable_milli_cpu, allocatable_memory_bytes, attempts, node_images, add_ons, agent_epoch)
+            select lower($1 || '/providers/Microsoft.Kubernetes/connectedClusters/' || name), now(), now(), case when n % 3 = 0 then 'v1.31.9' else 'v1.32.6' end, 'k3s', 4, 4, 16, 68719476736, 16000, 68719476736, 0,
                 case when n % 5 = 0 then jsonb_build_object($3::text, 1, $4::text, 3) else jsonb_build_object($4::text, 4) end,
                 jsonb_build_object('coredns', '1.11.3', 'secrets-store-csi-driver', case when n % 10 = 0 then '1.4.2' else '1.4.8' end), 0
             from (select n, 'c' || lpad(n::text, 5, '0') as name from generate_series(1, $2) n) planted

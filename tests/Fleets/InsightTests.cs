@@ -1,7 +1,11 @@
 using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ControlPlane.Admission.Fleets;
+using ControlPlane.Contracts.Arm;
 using ControlPlane.Tests.Fixtures;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using Xunit;
 using static ControlPlane.Tests.Fleets.InsightFixture;
 
@@ -116,6 +120,27 @@ public sealed class InsightTests(InsightFixture world)
         await Eventually.Async(async () => (await Arm.GetAsync($"{fleet}/insights/history?metric=cost&interval=day")).Is(200).Json.GetProperty("points"), seen => seen.GetArrayLength() > 0 && seen[0].GetProperty("currency").GetString() == "EUR", "so are costs");
         (await Arm.GetAsync($"{fleet}/insights/history?metric=luck")).Is(400);
         (await Arm.GetAsync($"{fleet}/insights/history?metric=clusters&interval=minute")).Is(400);
+    }
+
+    [Fact]
+    public async Task A_remediation_is_about_exactly_the_clusters_that_are_meant()
+    {
+        var fleet = await PlantedAsync();
+        await PublishAsync(world.Plane, "CVE-2026-2001", "Critical", new JsonObject { ["nodeImage"] = OldImage, ["fixedIn"] = NewImage });
+        await PublishAsync(world.Plane, "CVE-2026-2002", "High", new JsonObject { ["addOn"] = "coredns" });
+        async Task<string?> CodeAsync(JsonObject parameters) => (await Arm.FinishAsync((await Arm.PostAsync($"{fleet}/remediate", parameters)).Is(202))).Json is var ended && ended.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
+        (await Arm.PostAsync($"{fleet}/remediate", new JsonObject())).Is(409, "NothingToRemediate");
+        (await Arm.PostAsync($"{fleet}/remediate", new JsonObject { ["filter"] = "tier eq 'gold'" })).Is(409, "WrongRemediationTarget");
+        (await Arm.PostAsync($"{fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-2001", ["target"] = new JsonObject { ["addOn"] = "coredns" } })).Is(409, "WrongRemediationTarget");
+        Assert.Equal("RemediationTargetUnknown", await CodeAsync(new() { ["cve"] = "CVE-2026-2002" }));
+        Assert.Equal("RemediationTargetUnknown", await CodeAsync(new() { ["cve"] = "CVE-2026-2003" }));
+        Assert.Equal("NothingToRemediate", await CodeAsync(new() { ["cve"] = "CVE-2026-2001", ["filter"] = "region eq 'nowhere'" }));
+        Assert.Equal("InvalidFilterInQueryString", await CodeAsync(new() { ["cve"] = "CVE-2026-2001", ["filter"] = "region" }));
+
+        var (remedy, fault) = await Remedy.FindAsync(world.Plane.Services.GetRequiredService<NpgsqlDataSource>(), ResourceId.Parse(fleet), new() { Cve = "CVE-2026-2001", Filter = "region eq 'southeastasia'" }, CancellationToken.None);
+        Assert.Null(fault);
+        Assert.Equal(NewImage, remedy!.Target.NodeImage);
+        Assert.Equal(Enumerable.Range(1, Clusters).Where(n => n % 20 == 0).Select(n => $"c{n:00000}"), remedy.Members);
     }
 
     [Fact]

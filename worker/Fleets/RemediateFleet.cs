@@ -27,14 +27,14 @@ internal sealed class RemediateFleet(ResourceWrites writes, NpgsqlDataSource sou
     /// <summary>Once and for all: a cluster that is exposed later is not part of it.</summary>
     private async Task ChooseClustersAsync(StepContext<Fleet, NoStatus> context, CancellationToken stop)
     {
-        if (ResourceTypes.TryFind(UpdateRuns) is null)
-            throw new OperationFailedException("UpdateRunsNotSupported", "This control plane has no update runs, by which clusters are remedied.");
         var parameters = context.Parameters<RemediateParameters>();
         try
         {
             var (remedy, fault) = await Remedy.FindAsync(source, context.Id, parameters, stop);
             if (fault is not null)
                 throw new OperationFailedException(fault.Code, fault.Message);
+            if (ResourceTypes.TryFind(UpdateRuns) is null)
+                throw new OperationFailedException("UpdateRunsNotSupported", $"{remedy!.Members.Count} clusters are meant, and this control plane has no update runs to remedy them by.");
             var run = parameters.UpdateRunName ?? $"remediate-{context.Operation.Id:N}";
             if (await context.FindAsync(IdOf(context, run).Key, stop) is not null)
                 throw new OperationFailedException("UpdateRunExists", $"There is an update run '{run}' already; give another updateRunName.");
