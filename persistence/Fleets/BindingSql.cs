@@ -9,14 +9,14 @@ public static class BindingSql
             select placement_id, member_id from placement_bindings b
             where due_at <= now() and (lease_until is null or lease_until < now()) and not exists (select from fleet_members m where m.id = b.member_id and m.is_pull)
             order by priority, due_at limit $1 for update skip locked)
-        update placement_bindings b set lease_until = now() + $2
+        update placement_bindings b set lease_until = now() + $2, claims = b.claims + 1
         from picked p, fleet_members m, resources c
         where b.placement_id = p.placement_id and b.member_id = p.member_id and m.id = p.member_id and c.key = m.cluster_key
-        returning b.placement_id, b.member_id, m.name, m.labels, m.cluster_key, c.version, b.is_unscheduled, b.desired_revision, b.generation, b.observed_generation, b.health, b.touched_revisions, b.attempts, b.lease_until
+        returning b.placement_id, b.member_id, m.name, m.labels, m.cluster_key, c.version, b.is_unscheduled, b.desired_revision, b.generation, b.observed_generation, b.health, b.touched_revisions, b.attempts, b.claims
         """;
 
     /// <summary>
-    /// Outcomes, by column: placement, member, lease, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left.
+    /// Outcomes, by column: placement, member, claim, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left.
     /// What was wanted anew meanwhile stays due; what another has claimed since is left alone.
     /// </summary>
     public const string Store = """
@@ -31,14 +31,20 @@ public static class BindingSql
             error_code = case when b.generation = a.generation then a.code else b.error_code end,
             error = case when b.generation = a.generation then a.message else b.error end,
             transition_at = case when b.generation = a.generation and b.health <> a.health then now() else b.transition_at end
-        from unnest($1::int[], $2::int[], $3::timestamptz[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[])
-            as a (placement_id, member_id, lease, generation, health, observed, again, attempts, code, message, clean)
-        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.lease_until = a.lease
+        from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[])
+            as a (placement_id, member_id, claim, generation, health, observed, again, attempts, code, message, clean)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.claims = a.claim
         """;
 
-    /// <summary>$1 placements, $2 members, $3 leases: nothing is left on the member.</summary>
+    /// <summary>$1 placements, $2 members, $3 claims, $4 for how long: the claims that are still held are held on; the answer is those.</summary>
+    public const string Renew = """
+        update placement_bindings b set lease_until = now() + $4 from unnest($1::int[], $2::int[], $3::bigint[]) as a (placement_id, member_id, claim)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.claims = a.claim and b.lease_until is not null returning b.placement_id, b.member_id
+        """;
+
+    /// <summary>$1 placements, $2 members, $3 claims: nothing is left on the member.</summary>
     public const string Forget = """
-        delete from placement_bindings b using unnest($1::int[], $2::int[], $3::timestamptz[]) as a (placement_id, member_id, lease)
-        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.lease_until = a.lease
+        delete from placement_bindings b using unnest($1::int[], $2::int[], $3::bigint[]) as a (placement_id, member_id, claim)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.claims = a.claim
         """;
 }

@@ -123,7 +123,12 @@ public sealed class PlacementBindingRow
     /// <summary>0 before all else: rollback. 5: rollout. 9: a look whether it is still so.</summary>
     public short Priority { get; set; }
 
+    /// <summary>Somebody is at it, until then; null when nobody is.</summary>
     public DateTimeOffset? LeaseUntil { get; set; }
+
+    /// <summary>Counts how often it was claimed: an outcome is stored for the last claim only.</summary>
+    public long Claims { get; set; }
+
     public int Attempts { get; set; }
     public string? ErrorCode { get; set; }
     public string? Error { get; set; }

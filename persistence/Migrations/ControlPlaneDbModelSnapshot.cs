@@ -976,6 +976,10 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("integer")
                         .HasColumnName("attempts");
 
+                    b.Property<long>("Claims")
+                        .HasColumnType("bigint")
+                        .HasColumnName("claims");
+
                     b.Property<int>("DesiredRevision")
                         .HasColumnType("integer")
                         .HasColumnName("desired_revision");

@@ -69,6 +69,8 @@ public sealed class ArchitectureTests
             ["Metering"] = ["Arm", "Identity", "Authorization"],
             ["Subscriptions"] = ["Arm", "Metering"],
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],
+            ["NodePools"] = ["Arm", "Identity", "Clusters", "BareMetal"],
+            ["Fleets"] = ["Arm", "Identity", "Authorization", "Clusters"],
         };
         var domains = Product.Sources.Where(file => file.Count(c => c == '/') >= 2).Select(file => file.Split('/')[1]).Where(name => char.IsUpper(name[0])).ToHashSet(StringComparer.Ordinal);
         foreach (var file in Product.Sources.Where(file => Regex.IsMatch(file, "^(api|worker|contracts|persistence|admission)/[A-Z]", RegexOptions.None, TimeSpan.FromSeconds(1)) && file.Count(c => c == '/') >= 2 && !composition.Contains(file)))

@@ -48,7 +48,7 @@ public sealed class AddressTests(ConformanceFixture fixture)
             (await Arm.HeadAsync(path)).Is(204);
         }
 
-        var (name, group) = (thing.Name.ToUpperInvariant(), ConformanceFixture.Group.ToUpperInvariant());
+        var (name, group) = (thing.Sample.IsLowerCase ? thing.Name : thing.Name.ToUpperInvariant(), ConformanceFixture.Group.ToUpperInvariant());
         var respelled = thing.Path.Replace(thing.Name, name, StringComparison.Ordinal).Replace(ConformanceFixture.Group, group, StringComparison.Ordinal);
         (await Arm.PutAsync(respelled.Replace("/providers/", "/PROVIDERS/", StringComparison.Ordinal), thing.Body)).Is(200);
         var read = (await thing.GetAsync()).Is(200).Json;

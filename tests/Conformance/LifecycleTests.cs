@@ -22,7 +22,8 @@ public sealed class LifecycleTests(ConformanceFixture fixture)
         var read = (await thing.GetAsync()).Is(200);
         Assert.Equal("Succeeded", read.ProvisioningState);
         Assert.Null(read.Header("Retry-After"));
-        Assert.NotEmpty(status.Json.GetProperty("steps").EnumerateArray());
+        // What has nothing but its children is there as soon as it is stored.
+        Assert.Equal(thing.Properties.Count > 0, status.Json.GetProperty("steps").GetArrayLength() > 0);
     }
 
     [Theory, EachType(Which.Asynchronous)]

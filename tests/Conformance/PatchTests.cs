@@ -107,6 +107,7 @@ public sealed class PatchTests(ConformanceFixture fixture)
         var thing = Subject.Frozen(fixture, type);
         await thing.CreateAsync();
         (await thing.PatchAsync(new() { ["tags"] = new JsonObject() })).Is(409, "Conflict");
-        (await thing.PatchAsync(Subject.PatchOf(thing.Sample.Optional, thing.Sample.OptionalValue()))).Is(409, "Conflict");
+        if (thing.Sample.Optional.Length > 0)
+            (await thing.PatchAsync(Subject.PatchOf(thing.Sample.Optional, thing.Sample.OptionalValue()))).Is(409, "Conflict");
     }
 }

@@ -51,12 +51,15 @@ public sealed class PutTests(ConformanceFixture fixture)
     public async Task While_the_operation_runs_GET_shows_what_is_wanted_and_a_state_that_is_not_final(string type)
     {
         var thing = Subject.Frozen(fixture, type);
-        thing.Set(thing.Sample.Optional, thing.Sample.OptionalValue());
+        var hasOptional = thing.Sample.Optional.Length > 0;
+        if (hasOptional)
+            thing.Set(thing.Sample.Optional, thing.Sample.OptionalValue());
         await thing.CreateAsync();
         var read = (await thing.GetAsync()).Is(200);
 
         Assert.False(Enum.Parse<ProvisioningState>(read.ProvisioningState!).IsTerminal());
-        Assert.Equal(Subject.Text(thing.Sample.OptionalValue()), Subject.Read(read, thing.Sample.Optional));
+        if (hasOptional)
+            Assert.Equal(Subject.Text(thing.Sample.OptionalValue()), Subject.Read(read, thing.Sample.Optional));
         Assert.True(int.Parse(read.Header("Retry-After")!) >= 1);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.Fleets;
 using ControlPlane.Simulators;
 
 namespace ControlPlane.Tests.Conformance;
@@ -23,6 +24,9 @@ internal sealed record Sample
 
     /// <summary>The value that must never be read back, as <see cref="Properties"/> sends it.</summary>
     public string? Secret { get; init; }
+
+    /// <summary>Its names have no capital letters.</summary>
+    public bool IsLowerCase { get; init; }
 }
 
 /// <summary>One valid body per type: the only thing that a new type adds to this suite.</summary>
@@ -73,6 +77,7 @@ internal sealed class Samples(ReadyFile world)
             OptionalValue = () => new JsonObject { ["tier"] = "gold" },
             Secret = world.Password,
         },
+        [Fleet.Type] = new() { Properties = _ => [], IsLowerCase = true },
         [Rack.Type] = new()
         {
             Properties = RackOfOne,

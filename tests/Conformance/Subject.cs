@@ -16,7 +16,7 @@ internal sealed class Subject
     {
         (Plane, Type, this.group) = (plane, ResourceTypes.All.Single(known => known.Type.ToString() == type), group);
         Sample = samples.Of(Type.Type);
-        Name = $"Thing-{Interlocked.Increment(ref count):0000}";
+        Name = $"{(Sample.IsLowerCase ? "thing" : "Thing")}-{Interlocked.Increment(ref count):0000}";
         Path = PathOf(Name);
         Body = new() { ["location"] = "westeurope", ["tags"] = new JsonObject { ["purpose"] = "test" }, ["properties"] = Sample.Properties(claimMachine) };
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using ControlPlane.Api.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Tests.Architecture;
@@ -12,7 +13,7 @@ namespace ControlPlane.Tests.Contract;
 
 /// <summary>Every operation of the contract is asked once, and what is asked and answered keeps to the Swagger documents.</summary>
 [Collection(ConformanceSuite.Name)]
-public sealed class TrafficTests(ConformanceFixture fixture)
+public sealed partial class TrafficTests(ConformanceFixture fixture)
 {
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
@@ -25,7 +26,7 @@ public sealed class TrafficTests(ConformanceFixture fixture)
         await AskTheRestAsync(fixture.Frozen);
         await ConformanceFixture.MakeGroupAsync(fixture.Frozen, "Traffic");
         foreach (var type in ResourceTypes.All.Where(type => !type.IsTracked && type.Scopes != ResourceScopes.None))
-            await AskAboutProxyAsync(fixture.Frozen, type);
+            await AskAboutProxyAsync(type);
 
         var report = JsonSerializer.Deserialize<JsonElement>(await Node.RunAsync("traffic.cjs", Cancel, Path.Combine(Product.Root, "docs", "swagger"), traffic));
 
@@ -64,15 +65,33 @@ public sealed class TrafficTests(ConformanceFixture fixture)
     }
 
     /// <summary>In a group of its own: a lock would keep others from deleting theirs.</summary>
-    private static async Task AskAboutProxyAsync(ControlPlaneFixture plane, RegisteredType type)
+    private async Task AskAboutProxyAsync(RegisteredType type)
     {
-        var operations = plane.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject().First(entry => entry.Key.Contains($"/providers/{type.Type}/{{", StringComparison.Ordinal) && entry.Value!["put"] is not null).Value;
-        var scope = type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : type.Scopes == ResourceScopes.Tenant ? "" : ArmHttp.SubscriptionPath;
-        var path = $"{scope}/providers/{type.Type}/{Guid.NewGuid()}";
-        await plane.Arm.PutAsync(path, operations!["put"]!["x-ms-examples"]!.AsObject().First().Value!["parameters"]!["body"]!);
-        await plane.Arm.PatchAsync(path, new JsonObject { ["properties"] = new JsonObject() });
-        await plane.Arm.DeleteAsync(path);
+        var (arm, path) = (fixture.Frozen.Arm, $"{await ParentAsync(type)}/{Guid.NewGuid()}");
+        if (Operations(type)["put"] is { } put)
+            await arm.PutAsync(path, put["x-ms-examples"]!.AsObject().First().Value!["parameters"]!["body"]!);
+        if (Operations(type)["patch"] is not null)
+            await arm.PatchAsync(path, new JsonObject { ["properties"] = new JsonObject() });
+        await arm.DeleteAsync(path);
     }
+
+    /// <summary>What the document says of a resource of the type at its own address.</summary>
+    private JsonObject Operations(RegisteredType type) => fixture.Frozen.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject()
+        .First(entry => entry.Value!["delete"] is not null && NameParameter().Replace(entry.Key, "").EndsWith($"/providers/{type.Type}", StringComparison.Ordinal)).Value!.AsObject();
+
+    /// <summary>The collection to ask; a nested type's stands below a resource that there is.</summary>
+    private async Task<string> ParentAsync(RegisteredType type)
+    {
+        if (type.Type.Segments.Count == 1)
+            return $"{(type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : type.Scopes == ResourceScopes.Tenant ? "" : ArmHttp.SubscriptionPath)}/providers/{type.Type}";
+        var parent = Subject.Frozen(fixture, $"{type.Type.Provider}/{type.Type.Segments[0]}", "Traffic");
+        await parent.SettleAsync();
+        return $"{parent.Path}/{type.Type.Segments[1]}";
+    }
+
+    /// <summary>A name in a path.</summary>
+    [GeneratedRegex(@"/\{\w+\}", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex NameParameter();
 
     /// <summary>What is not a verb of a type: every GET as it stands, and writes as far as any answer of theirs shows their shape.</summary>
     private static async Task AskTheRestAsync(ControlPlaneFixture plane)

@@ -22,9 +22,32 @@ internal sealed record ClaimedBinding
     public required int[] TouchedRevisions { get; init; }
     public required int Attempts { get; init; }
 
-    /// <summary>By which the claim is known when its outcome is stored.</summary>
-    public required DateTimeOffset LeaseUntil { get; init; }
+    /// <summary>By which it is known, when its outcome is stored, that nobody else has claimed it since.</summary>
+    public required long Claim { get; init; }
+
+    public required ClaimLease Lease { get; init; }
 }
+
+/// <summary>How long a claim is held. A worker that was paused past it must not write to the member any more, for another has taken over.</summary>
+internal sealed class ClaimLease(TimeProvider clock)
+{
+    private long until;
+
+    public bool IsHeld => clock.GetTimestamp() < Volatile.Read(ref until);
+
+    /// <param name="from">When it was asked for, which is not later than when it was given.</param>
+    /// <param name="time">How long it was given for.</param>
+    public void HoldFrom(long from, TimeSpan time) => Volatile.Write(ref until, from + (long)(time.TotalSeconds * clock.TimestampFrequency));
+
+    public void Demand()
+    {
+        if (!IsHeld)
+            throw new ClaimLostException();
+    }
+}
+
+/// <summary>Another worker has claimed the binding, or may have.</summary>
+internal sealed class ClaimLostException() : Exception("The claim has run out.");
 
 /// <summary>What became of a look at a binding.</summary>
 /// <param name="Again">After how long to look again; null when that is for others to say.</param>
@@ -89,6 +112,7 @@ internal sealed class BindingApplier(PreparedRevisions revisions, KubernetesKind
         {
             if (Waits(thing.Reference, healths) is { } first)
                 return Unchanged(binding, BackOff(binding, Math.Min(binding.Attempts, 4)), "WaitingForWave", $"{first.Thing} is not available yet: {first.Health.Message}");
+            binding.Lease.Demand();
             healths.Add((thing.Reference, await ApplyAsync(revision, thing, isApplied, member, stop)));
         }
 
@@ -125,14 +149,14 @@ internal sealed class BindingApplier(PreparedRevisions revisions, KubernetesKind
     {
         var kept = wanted.Select(one => one.Reference.Identity).ToHashSet(StringComparer.Ordinal);
         var stale = (await TouchedAsync(binding, stop)).Where(one => !kept.Contains(one.Identity)).ToList();
-        return stale.Count == 0 || await DeleteAsync(stale, revision.Owner, member, stop);
+        return stale.Count == 0 || await DeleteAsync(binding, stale, revision.Owner, member, stop);
     }
 
     private async Task<BindingOutcome> RemoveAsync(ClaimedBinding binding, MemberApi member, CancellationToken stop)
     {
         var touched = await TouchedAsync(binding, stop);
         var owner = (await revisions.FindAsync(binding.PlacementId, binding.TouchedRevisions.Max(), stop))?.Owner;
-        return touched.Count == 0 || owner is null || await DeleteAsync(touched, owner, member, stop)
+        return touched.Count == 0 || owner is null || await DeleteAsync(binding, touched, owner, member, stop)
             ? new(binding.Health, binding.Generation) { IsGone = true }
             : Unchanged(binding, BackOff(binding, Math.Min(binding.Attempts, 4)), "Removing", $"{touched.Count} objects are being deleted.");
     }
@@ -151,7 +175,7 @@ internal sealed class BindingApplier(PreparedRevisions revisions, KubernetesKind
     }
 
     /// <summary>The last wave first, and the next one only when that is gone; what is not the placement's stays. True when nothing is left.</summary>
-    private async Task<bool> DeleteAsync(IReadOnlyList<ObjectReference> things, string owner, MemberApi member, CancellationToken stop)
+    private async Task<bool> DeleteAsync(ClaimedBinding binding, IReadOnlyList<ObjectReference> things, string owner, MemberApi member, CancellationToken stop)
     {
         foreach (var wave in things.GroupBy(thing => thing.Wave).OrderByDescending(wave => wave.Key))
         {
@@ -163,6 +187,7 @@ internal sealed class BindingApplier(PreparedRevisions revisions, KubernetesKind
                 if (thing.Kind is "Namespace" && await HoldsForeignAsync(thing.Name, owner, member, stop))
                     continue;
                 left++;
+                binding.Lease.Demand();
                 var metadata = there.GetProperty("metadata");
                 if (!metadata.TryGetProperty("deletionTimestamp", out _))
                     await member.DeleteAsync(kind, thing, metadata.GetProperty("uid").GetString()!, stop);

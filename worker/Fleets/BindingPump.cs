@@ -1,30 +1,39 @@
+using System.Collections.Concurrent;
 using System.Threading.Channels;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Fleets;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ControlPlane.Worker.Fleets;
+
+/// <summary>How a worker applies placements to members (<c>Fleets</c>).</summary>
+internal sealed class BindingOptions
+{
+    /// <summary>With how many members one worker talks at once. <value>384</value></summary>
+    public int Concurrency { get; set; } = 384;
+
+    /// <summary>How long a claim lasts without renewal: after that another worker takes over from one that died. <value>10 s</value></summary>
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
+}
 
 /// <summary>
 /// Carries out what bindings want, many at once: claims what is due, talks to each member, and stores the outcomes in batches. It keeps nothing that is not in the table: a worker that dies
 /// leaves claims that run out.
 /// </summary>
-internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnections members, BindingApplier applier, PlacementSignal signal, ILogger<BindingPump> logger) : BackgroundService
+internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnections members, BindingApplier applier, PlacementSignal signal, IOptions<BindingOptions> options, TimeProvider clock, ILogger<BindingPump> logger) : BackgroundService
 {
-    private const int Concurrency = 384;
     private const int Batch = 125;
-    private static readonly TimeSpan Lease = TimeSpan.FromSeconds(40);
-
-    /// <summary>Less than the lease: whoever is slower has been given up by then.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly Channel<(ClaimedBinding Binding, BindingOutcome Outcome)> outcomes = Channel.CreateUnbounded<(ClaimedBinding, BindingOutcome)>(new() { SingleReader = true });
-    private readonly SemaphoreSlim slots = new(Concurrency, Concurrency);
+    private readonly ConcurrentDictionary<ClaimedBinding, byte> held = new(ReferenceEqualityComparer.Instance);
+    private readonly SemaphoreSlim slots = new(options.Value.Concurrency, options.Value.Concurrency);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var storing = StoreAllAsync();
+        var (storing, renewing) = (StoreAllAsync(), RenewAllAsync(stoppingToken));
         while (!stoppingToken.IsCancellationRequested)
         {
             try
@@ -43,10 +52,10 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             }
         }
 
-        for (var slot = 0; slot < Concurrency; slot++)
+        for (var slot = 0; slot < options.Value.Concurrency; slot++)
             await slots.WaitAsync(CancellationToken.None);
         outcomes.Writer.Complete();
-        await storing;
+        await Task.WhenAll(storing, renewing);
     }
 
     /// <summary>Takes as much as there is room for; false when nothing is due.</summary>
@@ -77,6 +86,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
     private async Task LookAsync(ClaimedBinding binding, MemberApi? member, CancellationToken stop)
     {
         await Task.Yield();
+        held[binding] = 0;
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
         patience.CancelAfter(Patience);
         try
@@ -87,7 +97,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         {
             outcomes.Writer.TryWrite((binding, new(binding.Health, binding.ObservedGeneration, TimeSpan.FromSeconds(1), binding.Attempts + 1, "MemberSlow", $"The member did not take everything within {Patience.TotalSeconds:0} s.")));
         }
-        catch (OperationCanceledException)
+        catch (Exception end) when (end is OperationCanceledException or ClaimLostException)
         {
             LogStopped(binding.Member);
         }
@@ -98,24 +108,53 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         }
         finally
         {
+            held.TryRemove(binding, out _);
             slots.Release();
         }
     }
 
     private async Task<IReadOnlyList<(ClaimedBinding Binding, MemberApi? Member)>> ClaimAsync(int most, CancellationToken stop)
     {
-        var claimed = new List<ClaimedBinding>(most);
-        await using (var command = Sql.Command(source, BindingSql.Claim, most, Lease))
+        var (claimed, from) = (new List<ClaimedBinding>(most), clock.GetTimestamp());
+        await using (var command = Sql.Command(source, BindingSql.Claim, most, options.Value.Lease))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
             while (await row.ReadAsync(stop))
-                claimed.Add(Read(row));
+                claimed.Add(Read(row, new(clock), from, options.Value.Lease));
         }
 
         if (claimed.Count == 0)
             return [];
         var apis = await members.FindAsync([.. claimed.Select(binding => (binding.ClusterKey, binding.ClusterVersion))], stop);
         return [.. claimed.Select(binding => (binding, apis.GetValueOrDefault(binding.ClusterKey)))];
+    }
+
+    /// <summary>Claims of what is under way are held on; what could not be held on is broken off before its next write.</summary>
+    private async Task RenewAllAsync(CancellationToken stop)
+    {
+        using var timer = new PeriodicTimer(options.Value.Lease / 4, clock);
+        while (!stop.IsCancellationRequested)
+        {
+            try
+            {
+                await timer.WaitForNextTickAsync(stop);
+                var (mine, from) = (held.Keys.OrderByDescending(binding => binding.Claim).DistinctBy(binding => (binding.PlacementId, binding.MemberId)).ToDictionary(binding => (binding.PlacementId, binding.MemberId)), clock.GetTimestamp());
+                if (mine.Count == 0)
+                    continue;
+                await using var command = Sql.Command(source, BindingSql.Renew, mine.Keys.Select(one => one.PlacementId).ToArray(), mine.Keys.Select(one => one.MemberId).ToArray(), mine.Values.Select(one => one.Claim).ToArray(), options.Value.Lease);
+                await using var row = await command.ExecuteReaderAsync(stop);
+                while (await row.ReadAsync(stop))
+                    mine[(row.GetInt32(0), row.GetInt32(1))].Lease.HoldFrom(from, options.Value.Lease);
+            }
+            catch (OperationCanceledException) when (stop.IsCancellationRequested)
+            {
+                break;
+            }
+            catch (Exception failure)
+            {
+                LogRenewFailed(failure);
+            }
+        }
     }
 
     private async Task StoreAllAsync()
@@ -147,7 +186,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         if (kept.Count > 0)
         {
             await using var command = Sql.Command(connection, BindingSql.Store,
-                kept.Select(one => one.Binding.PlacementId).ToArray(), kept.Select(one => one.Binding.MemberId).ToArray(), kept.Select(one => one.Binding.LeaseUntil).ToArray(), kept.Select(one => one.Binding.Generation).ToArray(),
+                kept.Select(one => one.Binding.PlacementId).ToArray(), kept.Select(one => one.Binding.MemberId).ToArray(), kept.Select(one => one.Binding.Claim).ToArray(), kept.Select(one => one.Binding.Generation).ToArray(),
                 kept.Select(one => (short)one.Outcome.Health).ToArray(), kept.Select(one => one.Outcome.ObservedGeneration).ToArray(), kept.Select(one => one.Outcome.Again?.TotalSeconds).ToArray(), kept.Select(one => one.Outcome.Attempts).ToArray(),
                 kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray());
             await command.ExecuteNonQueryAsync();
@@ -155,31 +194,39 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
 
         if (gone.Count > 0)
         {
-            await using var command = Sql.Command(connection, BindingSql.Forget, gone.Select(one => one.PlacementId).ToArray(), gone.Select(one => one.MemberId).ToArray(), gone.Select(one => one.LeaseUntil).ToArray());
+            await using var command = Sql.Command(connection, BindingSql.Forget, gone.Select(one => one.PlacementId).ToArray(), gone.Select(one => one.MemberId).ToArray(), gone.Select(one => one.Claim).ToArray());
             await command.ExecuteNonQueryAsync();
         }
     }
 
-    private static ClaimedBinding Read(NpgsqlDataReader row) => new()
+    private static ClaimedBinding Read(NpgsqlDataReader row, ClaimLease lease, long from, TimeSpan time)
     {
-        PlacementId = row.GetInt32(0),
-        MemberId = row.GetInt32(1),
-        Member = row.GetString(2),
-        Labels = Json.Read<Dictionary<string, string>>(row.GetString(3)),
-        ClusterKey = row.GetString(4),
-        ClusterVersion = row.GetInt64(5),
-        IsUnscheduled = row.GetBoolean(6),
-        DesiredRevision = row.GetInt32(7),
-        Generation = row.GetInt64(8),
-        ObservedGeneration = row.GetInt64(9),
-        Health = (BindingHealth)row.GetInt16(10),
-        TouchedRevisions = row.GetFieldValue<int[]>(11),
-        Attempts = row.GetInt32(12),
-        LeaseUntil = row.GetFieldValue<DateTimeOffset>(13),
-    };
+        lease.HoldFrom(from, time);
+        return new()
+        {
+            PlacementId = row.GetInt32(0),
+            MemberId = row.GetInt32(1),
+            Member = row.GetString(2),
+            Labels = Json.Read<Dictionary<string, string>>(row.GetString(3)),
+            ClusterKey = row.GetString(4),
+            ClusterVersion = row.GetInt64(5),
+            IsUnscheduled = row.GetBoolean(6),
+            DesiredRevision = row.GetInt32(7),
+            Generation = row.GetInt64(8),
+            ObservedGeneration = row.GetInt64(9),
+            Health = (BindingHealth)row.GetInt16(10),
+            TouchedRevisions = row.GetFieldValue<int[]>(11),
+            Attempts = row.GetInt32(12),
+            Claim = row.GetInt64(13),
+            Lease = lease,
+        };
+    }
 
     [LoggerMessage(LogLevel.Warning, "Claiming bindings failed; the next round does it")]
     private partial void LogClaimFailed(Exception failure);
+
+    [LoggerMessage(LogLevel.Warning, "Holding claims on failed; the next round does it, or they run out")]
+    private partial void LogRenewFailed(Exception failure);
 
     [LoggerMessage(LogLevel.Warning, "Storing outcomes failed; their claims run out and the same is done again")]
     private partial void LogStoreFailed(Exception failure);

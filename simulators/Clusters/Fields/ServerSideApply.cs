@@ -57,7 +57,7 @@ internal static class ServerSideApply
     {
         foreach (var (name, value) in wanted)
         {
-            if (value is null) continue;
+            if (value is null || (target[name] is null && Omitted.IsOmitted(name, value, kind))) continue;
             var below = isRoot && name == "metadata" ? null : ListShapes.Below(schema, name);
             var (shape, keys) = ListShapes.Of(name, value, kind, below);
             switch (shape, value, target[name])
@@ -97,7 +97,7 @@ internal static class ServerSideApply
             var (old, now) = (ObjectFields.Step(live, step), ObjectFields.Step(merged, step));
             if (JsonNode.DeepEquals(old, now)) continue;
             var here = path + Show(step);
-            if (child.IsLeaf || wanted.IsLeaf)
+            if (child.IsLeaf && wanted.IsLeaf)
             {
                 taken.Below(step).Add(child);
                 found(here);

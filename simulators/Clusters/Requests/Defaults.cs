@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using ControlPlane.Simulators.Clusters.Fields;
 using ControlPlane.Simulators.Wire;
 
 namespace ControlPlane.Simulators.Clusters.Requests;
@@ -8,6 +9,7 @@ internal static class Defaults
 {
     public static void Fill(ResourceKind kind, JsonObject body)
     {
+        Omitted.Clean(body, kind);
         if (kind.IsCustom || body["spec"] is not JsonObject spec)
         {
             if (kind.Shelf == "namespaces") body["spec"] = new JsonObject { ["finalizers"] = new JsonArray("kubernetes") };

@@ -60,6 +60,17 @@ internal sealed class ObjectDeleter(ObjectStore store, KindCatalog kinds, Contro
         return stored;
     }
 
+    /// <summary>A dependent is gone: owners that wait for it in the foreground may go too.</summary>
+    public void Gone(StoredObject dependent)
+    {
+        foreach (var reference in (dependent.Read()["metadata"]?["ownerReferences"] as JsonArray ?? []).OfType<JsonObject>())
+        {
+            var owner = kinds.All.FirstOrDefault(kind => kind.Kind == reference.Text("kind") && kind.ApiVersion == reference.Text("apiVersion"));
+            if (owner is null || store.Find(owner.Shelf, owner.Namespaced ? dependent.Namespace : "", reference.Text("name") ?? "") is not { } found) continue;
+            if (found.Uid == reference.Text("uid") && (found.Read()["metadata"]?["finalizers"] as JsonArray ?? []).Any(one => one?.ToString() == Foreground)) Release(owner, found);
+        }
+    }
+
     /// <summary>The owner goes when its last dependent has gone.</summary>
     private void Release(ResourceKind kind, StoredObject owner)
     {

@@ -7,8 +7,8 @@ namespace ControlPlane.Simulators.Clusters.Requests;
 /// <summary>POST, PUT, PATCH and DELETE as they come over the wire.</summary>
 internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, ControllerManager controllers, CertificateSigning? signing)
 {
-    private readonly ObjectWriter writer = new(store, controllers);
     private readonly ObjectDeleter deleter = new(store, kinds, controllers);
+    private readonly ObjectWriter writer = new(store, controllers);
 
     public async Task<KubernetesAnswer> AnswerAsync(ResourceKind kind, ResourcePath path, Caller user, HttpRequest request, CancellationToken cancel)
     {
@@ -25,7 +25,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
                 "POST" when path is { Resource: "pods", Sub: "eviction", Name: not null } => Evict(kind, path),
                 "POST" when path.Name is null && body is JsonObject item => Create(kind, path, item, by),
                 "PUT" when path.Name is not null && body is JsonObject item => Update(kind, path, item, by),
-                "PATCH" when path.Name is not null && body is not null => Patch(kind, path, body, by, request),
+                "PATCH" when path.Name is not null && body is not null => Released(kind, path, store.Find(kind.Shelf, path.Namespace, path.Name), Patch(kind, path, body, by, request)),
                 "DELETE" when path.Name is not null => store.Find(kind.Shelf, path.Namespace, path.Name) is { } old
                     ? deleter.Delete(kind, old, body as JsonObject, query, by.DryRun)
                     : KubernetesAnswer.NotFound(kind, path.Name),
@@ -34,6 +34,13 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
                 _ => KubernetesAnswer.Failure(405, "MethodNotAllowed", "the server does not allow this method on the requested resource"),
             };
         }
+    }
+
+    /// <summary>A patch that took the last finalizer may have ended an object for which its owner waits.</summary>
+    private KubernetesAnswer Released(ResourceKind kind, ResourcePath path, StoredObject? before, KubernetesAnswer answer)
+    {
+        if (before is not null && store.Find(kind.Shelf, path.Namespace, path.Name!) is null) deleter.Gone(before);
+        return answer;
     }
 
     /// <summary>Puts an object into the cluster from inside.</summary>

@@ -162,11 +162,14 @@ public sealed class ClusterTests
         var owner = (await fleet.ApplyAsync(path + "owner", Manifests.ConfigMap("owner"))).Body["metadata"]!;
         var child = Manifests.ConfigMap("child");
         child["metadata"]!["ownerReferences"] = new JsonArray(new JsonObject { ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["name"] = "owner", ["uid"] = owner["uid"]!.GetValue<string>() });
+        child["metadata"]!["finalizers"] = Json.Array(["example.com/hold"]);
         await fleet.ApplyAsync(path + "child", child);
         var another = await fleet.SendAsync("DELETE", path + "owner", JsonNode.Parse("""{"preconditions":{"uid":"another"}}"""));
         Assert.Equal((409, "Conflict"), (another.Status, another.Reason));
         var right = new JsonObject { ["preconditions"] = new JsonObject { ["uid"] = owner["uid"]!.GetValue<string>() }, ["propagationPolicy"] = "Foreground" };
         Assert.Equal(200, (await fleet.SendAsync("DELETE", path + "owner", right)).Status);
+        Assert.Equal(200, (await fleet.SendAsync("GET", path + "owner")).Status);
+        await fleet.SendAsync("PATCH", path + "child", JsonNode.Parse("""{"metadata":{"finalizers":null}}"""), TestFleet.Merge);
         Assert.Equal(404, (await fleet.SendAsync("GET", path + "owner")).Status);
         Assert.Equal(404, (await fleet.SendAsync("GET", path + "child")).Status);
     }

@@ -34,11 +34,12 @@ public sealed class FaultTests
     {
         await using var fleet = await TestFleet.StartAsync(new() { Clusters = 2 });
         Assert.Equal(200, (await fleet.SendAsync("GET", "/api/v1/nodes")).Status);
-        fleet.Simulated.Faults.Add(new ClusterFault { Id = "hole", Action = ClusterFaultAction.BlackHole, Clusters = ["store-0001"] });
+        var hole = fleet.Simulated.Faults.Add(new ClusterFault { Id = "hole", Action = ClusterFaultAction.BlackHole, Clusters = ["store-0001"] });
         var warm = fleet.SendAsync("GET", "/api/v1/nodes");
         using var cold = new HttpClient(TestFleet.Handler(fleet.Cluster().Ca));
         var fresh = cold.GetAsync(fleet.Cluster().Url + "/version", TestContext.Current.CancellationToken);
         Assert.Equal(200, (await fleet.SendAsync("GET", "/api/v1/nodes", index: 1)).Status);
+        await Eventually.Async(() => hole.Strikes == 2, "the hole swallows a request and a handshake");
         Assert.False(warm.IsCompleted || fresh.IsCompleted);
 
         fleet.Simulated.Faults.Remove("hole");
@@ -53,13 +54,14 @@ public sealed class FaultTests
         await using var fleet = await TestFleet.StartAsync(new() { Clusters = 3 });
         fleet.Simulated.Faults.Add(new ClusterFault { Action = ClusterFaultAction.ResetConnection, Clusters = ["store-0001"] });
         fleet.Simulated.Faults.Add(new ClusterFault { Action = ClusterFaultAction.Unauthorized, Clusters = ["store-0002"], Remaining = 1 });
-        fleet.Simulated.Faults.Add(new ClusterFault { Id = "hang", Action = ClusterFaultAction.Hang, Clusters = ["store-0003"], Path = "*/nodes" });
+        var hang = fleet.Simulated.Faults.Add(new ClusterFault { Id = "hang", Action = ClusterFaultAction.Hang, Clusters = ["store-0003"], Path = "*/nodes" });
         var reset = await Assert.ThrowsAnyAsync<HttpRequestException>(() => fleet.SendAsync("GET", "/version"));
         Assert.Contains(Causes(reset), cause => cause is SocketException or IOException);
         Assert.Equal(401, (await fleet.SendAsync("GET", "/api/v1/nodes", index: 1)).Status);
         Assert.Equal(200, (await fleet.SendAsync("GET", "/api/v1/nodes", index: 1)).Status);
         var hanging = fleet.SendAsync("GET", "/api/v1/nodes", index: 2);
         Assert.Equal(200, (await fleet.SendAsync("GET", "/api/v1/pods", index: 2)).Status);
+        await Eventually.Async(() => hang.Strikes == 1, "the request hangs");
         Assert.False(hanging.IsCompleted);
         fleet.Simulated.Faults.Remove("hang");
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => hanging);

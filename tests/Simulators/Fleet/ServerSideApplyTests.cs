@@ -49,6 +49,12 @@ public sealed class ServerSideApplyTests
         Assert.Equal(["bread"], (dropped.Body["data"] as JsonObject)!.Select(pair => pair.Key));
         var gone = await fleet.ApplyAsync(path, Manifests.ConfigMap("prices"), "manager");
         Assert.Null(gone.Body["data"]);
+
+        // An empty map is not shown, and who owns it owns nothing in it.
+        var empty = Manifests.ConfigMap("prices");
+        empty["data"] = new JsonObject();
+        Assert.Null((await fleet.ApplyAsync(path, empty, "fleet")).Body["data"]);
+        Assert.Equal(200, (await fleet.ApplyAsync(path, Manifests.ConfigMap("prices", ("bread", "4")), "manager")).Status);
     }
 
     [Fact]

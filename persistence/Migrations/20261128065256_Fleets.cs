@@ -149,6 +149,7 @@ namespace ControlPlane.Persistence.Migrations
                     due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     priority = table.Column<short>(type: "smallint", nullable: false),
                     lease_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    claims = table.Column<long>(type: "bigint", nullable: false),
                     attempts = table.Column<int>(type: "integer", nullable: false),
                     error_code = table.Column<string>(type: "text", nullable: true),
                     error = table.Column<string>(type: "text", nullable: true),

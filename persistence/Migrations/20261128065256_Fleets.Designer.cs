@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128063359_Fleets")]
+    [Migration("20261128065256_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -978,6 +978,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int>("Attempts")
                         .HasColumnType("integer")
                         .HasColumnName("attempts");
+
+                    b.Property<long>("Claims")
+                        .HasColumnType("bigint")
+                        .HasColumnName("claims");
 
                     b.Property<int>("DesiredRevision")
                         .HasColumnType("integer")
