@@ -21,10 +21,10 @@ internal static class ClustersWorker
 [RunsOn("put")]
 internal sealed class ConnectCluster(ClusterApis clusters, IOptions<ClusterOptions> options) : Operation<ConnectedCluster, ConnectedClusterStatus>
 {
-    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [Do(LookAsync)];
+    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [Do(AskForVersionAsync)];
 
-    /// <summary>From here on it is looked at again and again, or its agent is listened to.</summary>
-    private async Task LookAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
+    /// <summary>Its version, and what else it lets be seen. From here on it is looked at again and again, or its agent is listened to.</summary>
+    private async Task AskForVersionAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
     {
         if (context.Wanted.Access is ClusterAccess.Pull)
         {
