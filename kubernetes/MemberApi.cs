@@ -57,6 +57,9 @@ internal sealed class MemberApi(HttpClient http, Uri server, Func<Authentication
     /// <summary>What is at a path.</summary>
     public async Task<JsonElement> GetAsync(string path, CancellationToken stop) => (await SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop))!.Value;
 
+    /// <summary>What is at a path; null when there is nothing, or it is not to be seen.</summary>
+    public Task<JsonElement?> LookAsync(string path, CancellationToken stop) => SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop, HttpStatusCode.NotFound, HttpStatusCode.Forbidden);
+
     /// <summary>Deletes the very object that was seen, and no later one of the same name.</summary>
     public async Task DeleteAsync(KubernetesKind kind, ObjectReference thing, string uid, CancellationToken stop) =>
         await SendAsync(HttpMethod.Delete, kind.Path(thing.Namespace, thing.Name), JsonSerializer.SerializeToUtf8Bytes(new

@@ -3,6 +3,7 @@ using ControlPlane.Worker.BareMetal;
 using ControlPlane.Worker.Clusters;
 using ControlPlane.Worker.Fleets;
 using ControlPlane.Worker.Metering;
+using ControlPlane.Worker.NodePools;
 using ControlPlane.Worker.Policy;
 
 namespace ControlPlane.Worker;
@@ -15,6 +16,7 @@ internal static class WorkerComposition
         builder.Services.AddOperations(builder.Configuration);
         builder.Services.AddClusters(builder.Configuration);
         builder.Services.AddFleets(builder.Configuration);
+        builder.Services.AddNodePools();
         builder.Services.AddBareMetal(builder.Configuration);
         builder.Services.AddHostedService<MeterRecorder>();
         builder.Services.AddHostedService<NodeHourRecorder>();

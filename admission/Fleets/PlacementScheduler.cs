@@ -1,3 +1,4 @@
+using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 
 namespace ControlPlane.Admission.Fleets;

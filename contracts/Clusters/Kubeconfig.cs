@@ -43,6 +43,11 @@ public sealed record Kubeconfig
         {
             fault = $"is not YAML: {failure.Message} (line {failure.Start.Line}, column {failure.Start.Column})";
         }
+        catch (InvalidOperationException)
+        {
+            // What YamlDotNet's scanner throws where a flow collection breaks off.
+            fault = "is not YAML: a list or a mapping breaks off";
+        }
 
         return null;
     }

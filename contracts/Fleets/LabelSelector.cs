@@ -1,5 +1,6 @@
 using System.Collections.Immutable;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 
 namespace ControlPlane.Contracts.Fleets;
 

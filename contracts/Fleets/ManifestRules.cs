@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 
 namespace ControlPlane.Contracts.Fleets;
 

@@ -1,4 +1,5 @@
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 
 namespace ControlPlane.Contracts.Fleets;
 

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 
 namespace ControlPlane.Contracts.Fleets;
 

@@ -30,7 +30,7 @@ public static class InventorySql
     /// </summary>
     public const string Seen = """
         update cluster_inventories i set
-            last_seen = now(), inventory_at = now(), attempts = 0, error = null, due_at = now() + make_interval(secs => a.again),
+            last_seen = now(), inventory_at = now(), attempts = 0, error = null, due_at = case when i.due_at is not null then now() + make_interval(secs => a.again) end,
             kubernetes_version = a.version, distribution = a.distribution, node_count = a.nodes, ready_node_count = a.ready, core_count = a.cores, memory_bytes = a.memory,
             allocatable_milli_cpu = a.cpu_left, allocatable_memory_bytes = a.memory_left, node_images = a.images::jsonb, add_ons = a.add_ons::jsonb,
             show_at = case when i.connectivity is distinct from 'Connected' or i.error is not null
@@ -44,7 +44,7 @@ public static class InventorySql
 
     /// <summary>Looks that failed, by column: cluster, seconds until the next one, attempts so far, why.</summary>
     public const string Failed = """
-        update cluster_inventories i set attempts = a.attempts, error = a.error, due_at = now() + make_interval(secs => a.again),
+        update cluster_inventories i set attempts = a.attempts, error = a.error, due_at = case when i.due_at is not null then now() + make_interval(secs => a.again) end,
             show_at = case when i.error is distinct from a.error then now() else i.show_at end
         from unnest($1::text[], $2::float8[], $3::int[], $4::text[]) as a (cluster_key, again, attempts, error)
         where i.cluster_key = a.cluster_key

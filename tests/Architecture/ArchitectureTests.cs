@@ -74,6 +74,7 @@ public sealed class ArchitectureTests
             ["Metering"] = ["Arm", "Identity", "Authorization"],
             ["Subscriptions"] = ["Arm", "Metering"],
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],
+            ["NodePools"] = ["Arm", "Identity", "Clusters", "BareMetal"],
             ["Fleets"] = ["Arm", "Identity", "Authorization", "Policy", "Clusters", "Metering"],
         };
         var domains = Product.Sources.Where(file => file.Count(c => c == '/') >= 2).Select(file => file.Split('/')[1]).Where(name => char.IsUpper(name[0])).ToHashSet(StringComparer.Ordinal);

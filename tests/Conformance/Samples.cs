@@ -53,7 +53,7 @@ internal sealed class Samples(ReadyFile world)
             },
             Required = "apiServer",
             Optional = "caCertificate",
-            OptionalValue = () => world.BmcCaPem + world.Cluster.CaPem,
+            OptionalValue = () => $"{world.BmcCaPem}\n{world.Cluster.CaPem}",
             Secret = world.Cluster.Token,
         },
         [OsImage.Type] = new()

@@ -1,4 +1,5 @@
 using ControlPlane.Admission.Fleets;
+using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 using CsCheck;
 using Xunit;

@@ -86,6 +86,13 @@ internal sealed class ClusterApi(HttpClient http, AuthenticationHeaderValue? aut
         using var patched = await SendAsync(HttpMethod.Patch, $"/api/v1/nodes/{name}", body, stop, HttpStatusCode.NotFound);
     }
 
+    /// <summary>What is at a path; null when there is nothing, or it is not to be seen.</summary>
+    public async Task<JsonElement?> LookAsync(string path, CancellationToken stop)
+    {
+        using var found = await SendAsync(HttpMethod.Get, path, body: null, stop, HttpStatusCode.NotFound, HttpStatusCode.Forbidden);
+        return found?.RootElement.Clone();
+    }
+
     /// <summary>An object of a namespace, by the path of its collection; null when there is none.</summary>
     public async Task<JsonElement?> FindAsync(string collection, string name, CancellationToken stop)
     {

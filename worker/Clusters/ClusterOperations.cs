@@ -4,7 +4,6 @@ using ControlPlane.Kubernetes;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Persistence.Clusters;
 using ControlPlane.Worker.Arm;
-using ControlPlane.Worker.Fleets;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -16,22 +15,17 @@ internal static class ClustersWorker
     {
         services.AddOptions<ClusterOptions>().Bind(configuration.GetSection("Clusters"));
         services.AddSingleton<ClusterApis>();
-        services.AddSingleton<PoolNodes>();
-        services.AddSingleton<MachineDeployments>();
-        services.AddSingleton<PooledMachines>();
-        services.AddHostedService<InventoryLoop>();
-        services.AddHostedService<ConnectivityLoop>();
         return services;
     }
 }
 
 [RunsOn("put")]
-internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections connections, IOptions<ClusterOptions> options) : Operation<ConnectedCluster, ConnectedClusterStatus>
+internal sealed class ConnectCluster(ClusterApis clusters, IOptions<ClusterOptions> options) : Operation<ConnectedCluster, ConnectedClusterStatus>
 {
-    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [Do(LookAsync)];
+    public override IReadOnlyList<Step<ConnectedCluster, ConnectedClusterStatus>> Steps => [Do(AskForVersionAsync)];
 
-    /// <summary>From here on it is looked at again and again, or its agent is listened to.</summary>
-    private async Task LookAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
+    /// <summary>Its version, and what else it lets be seen. From here on it is looked at again and again, or its agent is listened to.</summary>
+    private async Task AskForVersionAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, CancellationToken stop)
     {
         if (context.Wanted.Access is ClusterAccess.Pull)
         {
@@ -46,9 +40,10 @@ internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections con
 
         var address = ClusterAddress.Of(context.Wanted, await context.SecretAsync(ClusterAddress.TokenPath, stop), await context.SecretAsync(ClusterAddress.KubeconfigPath, stop))
             ?? throw new OperationFailedException("ClusterCredentialsMissing", "The cluster has no credentials; PUT it again with credentials.token or credentials.kubeconfig.");
-        var version = await clusters.Connect(context, address).VersionAsync(stop);
+        var api = clusters.Connect(context, address);
+        var version = await api.VersionAsync(stop);
         context.Status = context.Status with { KubernetesVersion = version, ConnectivityStatus = ClusterConnectivity.Connected, LastConnectivityTime = context.Clock.GetUtcNow(), ConnectivityMessage = null };
-        var seen = await SeenAsync(context, version, stop);
+        var seen = await SeenAsync(api, version, stop);
         if (seen is not null)
             context.Status = context.Status with { TotalNodeCount = seen.Nodes, TotalCoreCount = seen.Cores, Inventory = seen.Inventory };
         context.Also(async (transaction, token) =>
@@ -56,7 +51,7 @@ internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections con
             await transaction.ExecuteAsync(InventorySql.Watch, token, context.Resource.Key, true);
             await ForgetAsync(transaction, context.Resource.Key, [context.Wanted.ApiServer is null ? ClusterAddress.TokenPath : ClusterAddress.KubeconfigPath], token);
             if (seen is not null)
-                await transaction.ExecuteAsync(InventorySql.Seen, token, InventoryLoop.Columns(options.Value.LookEvery, [(context.Resource.Key, seen)]));
+                await transaction.ExecuteAsync(InventorySql.Seen, token, ObservedCluster.Columns(options.Value.LookEvery, [(context.Resource.Key, seen)]));
         });
     }
 
@@ -65,14 +60,13 @@ internal sealed class ConnectCluster(ClusterApis clusters, MemberConnections con
         transaction.ExecuteAsync("delete from secrets where resource_key = $1 and path = any ($2)", stop, key, paths);
 
     /// <summary>The rest of what the cluster is; what it does not say now, it says when it is looked at next.</summary>
-    private async Task<ObservedCluster?> SeenAsync(StepContext<ConnectedCluster, ConnectedClusterStatus> context, string version, CancellationToken stop)
+    private static async Task<ObservedCluster?> SeenAsync(ClusterApi api, string version, CancellationToken stop)
     {
         try
         {
-            var known = await connections.FindAsync([(context.Resource.Key, context.Resource.Version)], stop);
-            return known.GetValueOrDefault(context.Resource.Key) is { } api ? await ClusterLook.LookAsync(api, version, stop) : null;
+            return await ClusterLook.LookAsync(api.LookAsync, version, stop);
         }
-        catch (Exception failure) when (failure is MemberUnreachableException or MemberRefusedException)
+        catch (Exception failure) when (failure is TransientStepException or OperationFailedException or FormatException)
         {
             return null;
         }

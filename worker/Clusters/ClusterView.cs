@@ -1,8 +1,6 @@
-using System.Collections.Immutable;
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
-using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Clusters;
 using Npgsql;
@@ -48,20 +46,6 @@ internal sealed record ClusterView
 
     /// <summary>The status to be written; null where it is as it should be.</summary>
     public ConnectedClusterStatus? Change(TimeSpan offlineAfter) => Status(offlineAfter) is var status && Same(status, Json.Read<ConnectedClusterStatus>(Shown)) ? null : status;
-
-    /// <summary>As KubeFleet's property provider names them, and ours. Pure.</summary>
-    public static IReadOnlyDictionary<string, string> Properties(ClusterInventoryRow row) => row.InventoryAt is null ? ImmutableDictionary<string, string>.Empty : new Dictionary<string, string>(StringComparer.Ordinal)
-    {
-        [MemberProperties.NodeCount] = $"{row.NodeCount}",
-        [MemberProperties.TotalCpu] = $"{row.CoreCount}",
-        [MemberProperties.TotalMemory] = $"{row.MemoryBytes}",
-        [MemberProperties.AllocatableCpu] = $"{row.AllocatableMilliCpu}m",
-        [MemberProperties.AllocatableMemory] = $"{row.AllocatableMemoryBytes}",
-        [MemberProperties.Version] = row.KubernetesVersion ?? "",
-        [MemberProperties.Distribution] = row.Distribution ?? "",
-        // Of several, the one that most nodes run.
-        [MemberProperties.NodeImage] = Json.Read<Dictionary<string, int>>(row.NodeImages).OrderByDescending(image => image.Value).Select(image => image.Key).FirstOrDefault() ?? "",
-    };
 
     public static async Task<ClusterView?> FindAsync(NpgsqlConnection connection, string key, CancellationToken stop)
     {

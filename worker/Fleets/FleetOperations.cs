@@ -73,7 +73,7 @@ internal sealed class JoinFleet(PlacementSignal signal) : Operation<FleetMember,
                 insert into fleet_members (resource_key, fleet_key, cluster_key, name, labels, properties, taints, is_pull, is_leaving) values ($1, $2, $3, $4, $5::jsonb, $8::jsonb, $6::jsonb, $7, false)
                 on conflict (resource_key) do update set labels = excluded.labels, properties = excluded.properties, taints = excluded.taints, is_pull = excluded.is_pull, is_leaving = false
                 """, token, context.Resource.Key, context.Id.Parent!.Key, cluster.Key, context.Id.Name, Json.Write(labels), Json.Write(context.Wanted.Taints), cluster.Read<ConnectedCluster>().Access is ClusterAccess.Pull,
-                await ClusterView.FindAsync(transaction.Connection, cluster.Key, token) is { } view ? Json.Write(ClusterView.Properties(view.Row)) : "{}");
+                await ClusterView.FindAsync(transaction.Connection, cluster.Key, token) is { } view ? Json.Write(MemberFacts.Of(view.Row)) : "{}");
             // What changes while it joins is brought to it afterwards.
             await transaction.ExecuteAsync("update cluster_inventories set show_at = now() where cluster_key = $1", token, cluster.Key);
             await transaction.ExecuteAsync("update placements set schedule_due = true where fleet_key = $1", token, context.Id.Parent.Key);

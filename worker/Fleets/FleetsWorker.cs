@@ -24,6 +24,8 @@ internal static class FleetsWorker
         services.AddSingleton<BindingApplier>();
         services.AddSingleton<PlacementTools>();
         services.AddHostedService<BindingPump>();
+        services.AddHostedService<InventoryLoop>();
+        services.AddHostedService<ConnectivityLoop>();
         services.AddHostedService<PlacementController>();
         services.AddHostedService<InsightLoop>();
         services.AddSingleton<NodeCordons>();

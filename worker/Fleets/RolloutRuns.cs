@@ -1,5 +1,6 @@
 using ControlPlane.Admission.Fleets;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Fleets;

@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace ControlPlane.Contracts.Fleets;
+namespace ControlPlane.Contracts.Clusters;
 
 /// <summary>A number as Kubernetes writes it, such as 3, 500m, 64Gi or 1e3 (Kubernetes, Quantity).</summary>
 public static class Quantity

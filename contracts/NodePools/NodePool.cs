@@ -2,9 +2,9 @@ using System.Collections.Immutable;
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
-using ControlPlane.Contracts.Fleets;
+using ControlPlane.Contracts.Clusters;
 
-namespace ControlPlane.Contracts.Clusters;
+namespace ControlPlane.Contracts.NodePools;
 
 /// <summary>
 /// Nodes of a cluster that are alike (<c>connectedClusters/nodePools</c>): virtual ones, which Cluster API makes in the cluster, or physical ones, machines of the same resource group. A cluster may
@@ -195,31 +195,4 @@ public sealed record PoolNode
 
     /// <summary>The machine that it is, with the kind Physical.</summary>
     public string? MachineId { get; init; }
-}
-
-/// <summary>A node's taint (Kubernetes, taints and tolerations).</summary>
-public sealed record NodeTaint(string Key, string Value, string Effect)
-{
-    /// <summary><c>key=value:effect</c> or <c>key:effect</c>; null when it is neither.</summary>
-    public static NodeTaint? Parse(string text)
-    {
-        var colon = text.LastIndexOf(':');
-        if (colon <= 0 || text[(colon + 1)..] is not ("NoSchedule" or "PreferNoSchedule" or "NoExecute"))
-            return null;
-        var pair = text[..colon].Split('=', 2);
-        return KubernetesNames.IsLabelKey(pair[0]) && (pair.Length == 1 || KubernetesNames.IsLabelValue(pair[1])) ? new(pair[0], pair.Length == 2 ? pair[1] : "", text[(colon + 1)..]) : null;
-    }
-}
-
-/// <summary>By which the nodes of a pool are known.</summary>
-public static class PoolLabels
-{
-    /// <summary>On machines and their nodes: the name of the pool that has taken them.</summary>
-    public const string Pool = "kubernetes.controlplane.io/node-pool";
-
-    /// <summary>As AKS and those who follow it write it.</summary>
-    public const string AgentPool = "agentpool";
-
-    /// <summary>Which Cluster API brings from the machine to its node.</summary>
-    public const string ClusterApiPool = "node.cluster.x-k8s.io/pool";
 }

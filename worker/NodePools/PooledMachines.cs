@@ -2,13 +2,14 @@ using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.BareMetal;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.NodePools;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Worker.Arm;
 using Npgsql;
-using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
+using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.NodePools;
 
 /// <summary>
 /// Physical nodes: free machines are taken and provisioned, and given back when there are too many. What happens to a machine is an operation of its own; this starts them and follows them to their

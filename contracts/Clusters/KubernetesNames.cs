@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace ControlPlane.Contracts.Fleets;
+namespace ControlPlane.Contracts.Clusters;
 
 /// <summary>The names that Kubernetes takes (Kubernetes, Object Names and IDs; RFC 1123; Labels and Selectors).</summary>
 internal static partial class KubernetesNames

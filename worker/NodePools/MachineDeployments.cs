@@ -1,10 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.NodePools;
 using ControlPlane.Worker.Arm;
-using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
+using ControlPlane.Worker.Clusters;
+using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.NodePools;
 
 /// <summary>Virtual nodes: a MachineDeployment is told what is wanted, and Cluster API makes it so (Cluster API, v1beta1).</summary>
 internal sealed class MachineDeployments(PoolNodes nodes)

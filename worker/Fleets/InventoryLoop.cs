@@ -1,14 +1,13 @@
 using System.Threading.Channels;
-using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Clusters;
-using ControlPlane.Worker.Fleets;
+using ControlPlane.Worker.Clusters;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
 /// Looks at every cluster with the access Push, again and again: claims those that are due, asks each, and stores what was seen in batches. Any number of workers share the table; one that dies
@@ -122,9 +121,9 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
         patience.CancelAfter(Patience);
         try
         {
-            looks.Writer.TryWrite(cluster is null ? new(key, attempts, "The cluster has no credentials; PUT it again with credentials.") : new(key, Seen: await ClusterLook.LookAsync(cluster, patience.Token)));
+            looks.Writer.TryWrite(cluster is null ? new(key, attempts, "The cluster has no credentials; PUT it again with credentials.") : new(key, Seen: await ClusterLook.LookAsync(cluster.LookAsync, patience.Token)));
         }
-        catch (Exception failure) when (failure is MemberUnreachableException or MemberRefusedException)
+        catch (Exception failure) when (failure is MemberUnreachableException or MemberRefusedException or FormatException)
         {
             looks.Writer.TryWrite(new(key, attempts, failure.Message));
         }
@@ -172,19 +171,9 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     {
         if (seen.Count == 0)
             return;
-        await using var command = Sql.Command(source, InventorySql.Seen, Columns(options.LookEvery, seen));
+        await using var command = Sql.Command(source, InventorySql.Seen, ObservedCluster.Columns(options.LookEvery, seen));
         await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
-
-    /// <summary>The parameters of <see cref="InventorySql.Seen"/>.</summary>
-    /// <param name="again">When a worker looks again; null when an agent reports.</param>
-    public static object?[] Columns(TimeSpan? again, IReadOnlyList<(string Key, ObservedCluster Cluster)> seen) =>
-    [
-        seen.Select(one => one.Key).ToArray(), seen.Select(_ => again?.TotalSeconds).ToArray(), seen.Select(one => one.Cluster.KubernetesVersion).ToArray(), seen.Select(one => one.Cluster.Distribution).ToArray(),
-        seen.Select(one => one.Cluster.Nodes).ToArray(), seen.Select(one => one.Cluster.ReadyNodes).ToArray(), seen.Select(one => one.Cluster.Cores).ToArray(), seen.Select(one => one.Cluster.MemoryBytes).ToArray(),
-        seen.Select(one => one.Cluster.AllocatableMilliCpu).ToArray(), seen.Select(one => one.Cluster.AllocatableMemoryBytes).ToArray(),
-        seen.Select(one => Json.Write(one.Cluster.NodeImages)).ToArray(), seen.Select(one => Json.Write(one.Cluster.AddOns)).ToArray(),
-    ];
 
     private async Task StoreFailedAsync(IReadOnlyList<Look> failed)
     {

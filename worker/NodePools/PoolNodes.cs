@@ -1,8 +1,10 @@
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.NodePools;
 using ControlPlane.Worker.Arm;
-using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
+using ControlPlane.Worker.Clusters;
+using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.NodePools;
 
 /// <summary>The nodes of a pool in their cluster, whoever made them.</summary>
 internal sealed class PoolNodes(ClusterApis clusters)

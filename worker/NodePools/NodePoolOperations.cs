@@ -1,11 +1,16 @@
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
-using ControlPlane.Contracts.Clusters;
+using ControlPlane.Contracts.NodePools;
 using ControlPlane.Worker.Arm;
-using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
-using PoolStep = ControlPlane.Worker.Arm.Step<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
+using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;
+using PoolStep = ControlPlane.Worker.Arm.Step<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.NodePools;
+
+internal static class NodePoolsWorker
+{
+    public static IServiceCollection AddNodePools(this IServiceCollection services) => services.AddSingleton<PoolNodes>().AddSingleton<MachineDeployments>().AddSingleton<PooledMachines>();
+}
 
 /// <summary>As many nodes as are wanted, of the wanted version and image, with the pool's labels and taints.</summary>
 [RunsOn("put"), RunsOn("scale")]

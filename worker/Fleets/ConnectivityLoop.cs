@@ -1,11 +1,11 @@
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Clusters;
-using ControlPlane.Worker.Fleets;
+using ControlPlane.Worker.Clusters;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
 /// Shows what is known of clusters, however it came to be known: the status of their resources, the properties of the members that they are, and to those whom it concerns. It acts on rows that
@@ -52,7 +52,7 @@ internal sealed partial class ConnectivityLoop(NpgsqlDataSource source, Placemen
         var keys = due.Select(one => one.Key).ToArray();
         var connectivities = due.Select(one => one.Connectivity(offlineAfter)).ToList();
         var statuses = connectivities.Select(one => one.Status.ToString()).ToArray();
-        var (back, scheduled) = await FollowAsync(connection, keys, [.. due.Select(one => Json.Write(ClusterView.Properties(one.Row)))], [.. connectivities.Select(one => one.Unreachable)], stop);
+        var (back, scheduled) = await FollowAsync(connection, keys, [.. due.Select(one => Json.Write(MemberFacts.Of(one.Row)))], [.. connectivities.Select(one => one.Unreachable)], stop);
         if (back.Length > 0)
             await ExecuteAsync(connection, InventorySql.Resume, stop, back);
         await ExecuteAsync(connection, InventorySql.Show, stop, keys, statuses, connectivities.Select(one => one.Until).ToArray(), due.Select(one => one.Change(offlineAfter) is { } status ? Json.Write(status) : null).ToArray());
