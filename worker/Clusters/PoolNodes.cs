@@ -1,4 +1,5 @@
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Worker.Arm;
 using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.Clusters.NodePool, ControlPlane.Contracts.Clusters.NodePoolStatus>;
 

@@ -3,7 +3,7 @@ using System.Text.Json;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>What a look at a cluster has found.</summary>
 internal sealed record ObservedCluster
