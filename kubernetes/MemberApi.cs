@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 
 namespace ControlPlane.Kubernetes;
 
@@ -37,6 +38,10 @@ internal sealed class MemberApi(HttpClient http, Uri server, Func<Authentication
     /// <summary>Server-side apply: the answer is the object as it then is (Kubernetes, server-side apply).</summary>
     public async Task<JsonElement> ApplyAsync(KubernetesKind kind, ObjectReference thing, ReadOnlyMemory<byte> manifest, string manager, bool force, CancellationToken stop) =>
         (await SendAsync(HttpMethod.Patch, $"{kind.Path(thing.Namespace, thing.Name)}?fieldManager={manager}{(force ? "&force=true" : "")}", manifest, "application/apply-patch+yaml", stop))!.Value;
+
+    /// <summary>A merge patch (RFC 7396).</summary>
+    public Task PatchAsync(KubernetesKind kind, string? space, string name, JsonObject patch, CancellationToken stop) =>
+        SendAsync(HttpMethod.Patch, $"{kind.Path(space, name)}?fieldManager=controlplane-update", JsonSerializer.SerializeToUtf8Bytes(patch), "application/merge-patch+json", stop);
 
     /// <summary>Null when there is none.</summary>
     public Task<JsonElement?> FindAsync(KubernetesKind kind, ObjectReference thing, CancellationToken stop) =>

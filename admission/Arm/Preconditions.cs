@@ -9,16 +9,19 @@ internal sealed record Preconditions(string IfMatch, string IfNoneMatch)
 
     public static string Etag(long version) => $"\"{version}\"";
 
-    public void Demand(ResourceRow? current)
+    public void Demand(ResourceRow? current) => Demand(current?.Version);
+
+    /// <summary>Of what is no resource row but has a version all the same; null when there is none.</summary>
+    public void Demand(long? version)
     {
-        if (IfMatch.Length > 0 && (current is null || !Matches(IfMatch, current)))
+        if (IfMatch.Length > 0 && (version is null || !Matches(IfMatch, version.Value)))
             throw ArmErrors.PreconditionFailed("If-Match", IfMatch);
-        if (IfNoneMatch.Length > 0 && current is not null && Matches(IfNoneMatch, current))
+        if (IfNoneMatch.Length > 0 && version is not null && Matches(IfNoneMatch, version.Value))
             throw ArmErrors.PreconditionFailed("If-None-Match", IfNoneMatch);
     }
 
-    public bool NotModified(ResourceRow current) => IfNoneMatch.Length > 0 && Matches(IfNoneMatch, current);
+    public bool NotModified(ResourceRow current) => IfNoneMatch.Length > 0 && Matches(IfNoneMatch, current.Version);
 
-    private static bool Matches(string condition, ResourceRow current) => condition.Trim() == "*"
-        || condition.Split(',').Any(tag => tag.Trim() is var given && (given == Etag(current.Version) || given == $"W/{Etag(current.Version)}"));
+    private static bool Matches(string condition, long version) => condition.Trim() == "*"
+        || condition.Split(',').Any(tag => tag.Trim() is var given && (given == Etag(version) || given == $"W/{Etag(version)}"));
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ControlPlane.Admission.Policy;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
@@ -56,11 +57,8 @@ internal static class Exposure
         var range = affected.Versions is { } versions ? VersionRange.TryParse(versions) : null;
         return running.Where(component => affected.AddOn is { } addOn
             ? component.AddOn?.Equals(addOn, StringComparison.OrdinalIgnoreCase) is true && (range?.Contains(component.Version) ?? true)
-            : component.NodeImage is { } image && affected.NodeImage is { } pattern && Fits(image, pattern) && (range?.Contains(VersionOf(image)) ?? true));
+            : component.NodeImage is { } image && PolicyComparison.Like(image, affected.NodeImage) && (range?.Contains(VersionOf(image)) ?? true));
     }
-
-    /// <summary>Each * stands for any text; the texts between are found one after another.</summary>
-    private static bool Fits(string image, string pattern) => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(pattern.Replace(@"\", @"\\", StringComparison.Ordinal).Replace("?", @"\?", StringComparison.Ordinal), image);
 
     private static string VersionOf(string image) => image[(image.LastIndexOf('-') + 1)..];
 

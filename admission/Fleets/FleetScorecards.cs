@@ -59,13 +59,13 @@ internal static class FleetScorecards
     }
 
     /// <summary>The scorecard of no cluster.</summary>
-    public static FleetScorecard Nothing { get; } = Card([], new Dictionary<string, VulnerabilitySeverity>(StringComparer.Ordinal));
+    public static FleetScorecard Nothing { get; } = Card([], new(StringComparer.Ordinal));
 
     /// <summary>A command with the first five parameters.</summary>
     public static NpgsqlCommand Command(NpgsqlDataSource source, string fleet, IReadOnlyList<Hit> hits) =>
         Sql.Command(source, "", fleet, hits.Select(hit => hit.Cve).ToArray(), hits.Select(hit => hit.Component.NodeImage).ToArray(), hits.Select(hit => hit.Component.AddOn).ToArray(), hits.Select(hit => hit.Component.Version).ToArray());
 
-    private static FleetScorecard Card(IReadOnlyList<Line> lines, IReadOnlyDictionary<string, VulnerabilitySeverity> severities)
+    private static FleetScorecard Card(IReadOnlyList<Line> lines, Dictionary<string, VulnerabilitySeverity> severities)
     {
         var sections = lines.OrderByDescending(line => line.Clusters).ThenByDescending(line => line.Amount).ThenBy(line => line.Key, StringComparer.Ordinal).ThenBy(line => line.Other, StringComparer.Ordinal).ToLookup(line => line.Section, StringComparer.Ordinal);
         int Count(string section, string key) => (int)sections[section].Where(line => line.Key == key).Sum(line => line.Clusters);

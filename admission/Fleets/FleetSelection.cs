@@ -25,18 +25,21 @@ internal sealed partial class FleetSelection
     {
         if (string.IsNullOrWhiteSpace(filter))
             return All;
-        var terms = new List<(string, bool, string)>();
+        var read = new List<(string, bool, string)>();
         for (var at = 0; at < filter.Length;)
         {
             var term = Term().Match(filter, at);
             if (!term.Success || filter.Contains('\0', StringComparison.Ordinal))
                 throw ArmErrors.InvalidFilter(filter.Replace('\0', '?'), $"at character {at + 1}: expected {{name}} eq|ne '{{value}}'; names are {Names}; terms are joined by and.");
-            terms.Add((term.Groups["name"].Value, term.Groups["not"].Success, term.Groups["value"].Value.Replace("''", "'", StringComparison.Ordinal)));
+            read.Add((term.Groups["name"].Value, term.Groups["not"].Success, term.Groups["value"].Value.Replace("''", "'", StringComparison.Ordinal)));
             at = term.Index + term.Length;
         }
 
-        return new(terms);
+        return new(read);
     }
+
+    /// <summary>Only those of them that are also exposed to a CVE.</summary>
+    public FleetSelection ExposedTo(string cve) => new([.. terms, ("cve", false, cve)]);
 
     /// <summary>The condition on a member <c>m</c>, its cluster <c>c</c> and inventory <c>i</c>, beginning with and; its values become parameters of the command.</summary>
     public string Where(NpgsqlCommand command) => string.Concat(terms.Select(term => $" and {(term.IsNot ? "not " : "")}coalesce({Condition(command, term.Name, term.Value)}, false)"));
@@ -64,7 +67,7 @@ internal sealed partial class FleetSelection
         "nodeImage" => $"jsonb_exists(i.node_images, {Parameter(command, value)})",
         "connectivity" => $"lower(coalesce(c.status->>'connectivityStatus', 'Connecting')) = lower({Parameter(command, value)})",
         "compliance" => $"""
-            lower({Parameter(command, value)}) = coalesce((select case when bool_and(s.is_compliant) then 'compliant' else 'noncompliant' end from policy_states s
+            lower({Parameter(command, value)}) = coalesce((select case bool_and(s.is_compliant) when true then 'compliant' when false then 'noncompliant' end from policy_states s
                 where s.subscription = c.subscription and s.resource_key = m.cluster_key and s.effect <> 'disabled'), 'notjudged')
             """,
         "cve" => $"exists (select from hits h where h.cve = upper({Parameter(command, value)}) and (jsonb_exists(i.node_images, h.image) or i.add_ons->>h.add_on = h.version))",

@@ -67,7 +67,7 @@ internal static class PolicyComparison
     }
 
     /// <summary>Each <c>*</c> stands for any text. The texts between are found one after another, each once.</summary>
-    private static bool Like(string? text, string? pattern)
+    public static bool Like(string? text, string? pattern)
     {
         if (text is null || pattern is null)
             return false;

@@ -73,6 +73,7 @@ internal static class FrontDoor
         HardwareEndpoints.Map(app);
         PlacementEndpoints.Map(app);
         InsightEndpoints.Map(app);
+        GateEndpoints.Map(app);
         UsageEndpoints.Map(app);
         ConsumptionEndpoints.Map(app);
         return app;

@@ -62,7 +62,7 @@ internal static class OperationEndpoints
                 // A resource group's delete must end with 200: JavaScript clients reject 204 there and only there.
                 http.Response.StatusCode = id.Type == ResourceType.ResourceGroup ? StatusCodes.Status200OK : StatusCodes.Status204NoContent;
                 return;
-            case ProvisioningState.Succeeded when operation.Request == "put":
+            case ProvisioningState.Succeeded when operation.Request == "put" || ResourceTypes.Find(id.Type).Actions.Any(action => action.Name == operation.Request && action.ReturnsResource):
                 var row = await http.RequestServices.GetRequiredService<NpgsqlDataSource>().FindResourceAsync(operation.ResourceKey, http.RequestAborted) ?? throw ArmErrors.ResourceNotFound(id);
                 await http.Response.WriteResourceAsync(StatusCodes.Status200OK, row, http.RequestAborted);
                 return;

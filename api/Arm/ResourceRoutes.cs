@@ -5,7 +5,7 @@ namespace ControlPlane.Api.Arm;
 /// <summary>What the generic verbs of one resource type are: permission, and what the OpenAPI document says of them.</summary>
 internal sealed class ResourceRoutes(RegisteredType type)
 {
-    private readonly string noun = type.PropertiesType.Name + "s";
+    private readonly string noun = type.PropertiesType.Name.EndsWith('y') ? type.PropertiesType.Name[..^1] + "ies" : type.PropertiesType.Name + "s";
 
     /// <summary>An address that is known for what it is not: it tells whoever is signed in what there is instead, and is in no document.</summary>
     public static ArmRoute Unknown { get; } = new("", Action: null, "");
@@ -40,7 +40,7 @@ internal sealed class ResourceRoutes(RegisteredType type)
     public ArmRoute Act(ResourceAction action) => new($"{noun}_{char.ToUpperInvariant(action.Name[0])}{action.Name[1..]}", $"{type.Permissions}/{action.Name}/action", action.Description)
     {
         Body = action.Body,
-        Answers = [new(202, "Accepted."), new(204, "Done, without a result.")],
+        Answers = action.ReturnsResource ? [new(200, "The resource, once it is done.", type.Shapes.Resource), new(202, "Accepted.")] : [new(202, "Accepted."), new(204, "Done, without a result.")],
         FinalStateVia = "location",
     };
 

@@ -13,7 +13,7 @@ internal static class InsightClusters
     private const string Page = $$"""
         with {{FleetScorecards.Hits}}
         select m.name, r.id, c.id, c.location, coalesce(c.status->>'connectivityStatus', 'Connecting'), i.kubernetes_version, coalesce(i.node_count, 0), coalesce(i.node_images, '{}')::text, coalesce(i.add_ons, '{}')::text, m.labels::text,
-            coalesce((select case when bool_and(s.is_compliant) then 'Compliant' else 'NonCompliant' end from policy_states s where s.subscription = c.subscription and s.resource_key = m.cluster_key and s.effect <> 'disabled'), 'NotJudged'),
+            coalesce((select case bool_and(s.is_compliant) when true then 'Compliant' when false then 'NonCompliant' end from policy_states s where s.subscription = c.subscription and s.resource_key = m.cluster_key and s.effect <> 'disabled'), 'NotJudged'),
             array(select distinct h.cve from hits h where jsonb_exists(i.node_images, h.image) or i.add_ons->>h.add_on = h.version order by 1), m.policy_taints::text, m.cordoned_at
         from fleet_members m join resources r on r.key = m.resource_key join resources c on c.key = m.cluster_key left join cluster_inventories i on i.cluster_key = m.cluster_key
         where m.fleet_key = $1

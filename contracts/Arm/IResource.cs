@@ -84,7 +84,11 @@ public enum ResourceScopes { None = 0, Tenant = 1, Subscription = 2, ResourceGro
 public sealed record ResourceRequest<TSelf, TStatus>(string Name, JsonElement Parameters, TSelf Current, TStatus Status, ProvisioningState State);
 
 /// <summary>A POST action of a resource type; <paramref name="Body"/> is the shape of its parameters, null when it takes none.</summary>
-public sealed record ResourceAction(string Name, string Description, Type? Body = null);
+public sealed record ResourceAction(string Name, string Description, Type? Body = null)
+{
+    /// <summary>The result of the action is the resource as it then is; else there is none.</summary>
+    public bool ReturnsResource { get; init; }
+}
 
 /// <summary>What a DELETE may say in its query.</summary>
 public sealed record DeleteParameters

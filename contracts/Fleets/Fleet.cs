@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ControlPlane.Contracts.Arm;
 
 namespace ControlPlane.Contracts.Fleets;
@@ -9,7 +10,22 @@ public sealed record Fleet : IResource<Fleet, NoStatus>
 
     public static IReadOnlyList<string> ApiVersions { get; } = FleetApi.Versions;
 
+    public static IReadOnlyList<ResourceAction> Actions { get; } =
+        [new("remediate", "Start a staged update run of exactly the clusters that are exposed to a CVE or that a filter selects.", typeof(RemediateParameters))];
+
     public static IEnumerable<Violation> Violations(Fleet wanted, Fleet? current) => [];
+
+    public static ErrorBody? Refuse(ResourceRequest<Fleet, NoStatus> request)
+    {
+        if (request.Name != "remediate" || request.Parameters.ValueKind is not JsonValueKind.Object)
+            return null;
+        var parameters = request.Parameters.Deserialize<RemediateParameters>(Json.Options)!;
+        if (string.IsNullOrEmpty(parameters.Cve) && string.IsNullOrEmpty(parameters.Filter))
+            return new("NothingToRemediate", "Say which clusters are meant, by 'cve', by 'filter' or by both.", "cve");
+        if (parameters.Target is { } target && string.IsNullOrEmpty(target.NodeImage) == (string.IsNullOrEmpty(target.AddOn) || string.IsNullOrEmpty(target.Version)))
+            return new("WrongRemediationTarget", "'target' must have either nodeImage, or addOn and version.", "target");
+        return parameters.Target is null && string.IsNullOrEmpty(parameters.Cve) ? new("WrongRemediationTarget", "'target' is required without a CVE, whose fixed version it is otherwise.", "target") : null;
+    }
 
     public static string? WrongName(string name) => FleetApi.WrongName(name);
 

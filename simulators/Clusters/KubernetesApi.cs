@@ -89,8 +89,9 @@ internal sealed class KubernetesApi : IDisposable
 
     private JsonObject ShowVersion()
     {
-        var parts = identity.Version.TrimStart('v').Split('.');
-        return new JsonObject { ["major"] = parts[0], ["minor"] = parts[1], ["gitVersion"] = identity.Version, ["goVersion"] = "go1.23.6", ["compiler"] = "gc", ["platform"] = "linux/amd64" };
+        var version = Store.List(ControlPlanes.Shelf).Select(plane => (plane.Read()["status"] as JsonObject).Text("version")).FirstOrDefault() ?? identity.Version;
+        var parts = version.TrimStart('v').Split('.');
+        return new JsonObject { ["major"] = parts[0], ["minor"] = parts[1], ["gitVersion"] = version, ["goVersion"] = "go1.23.6", ["compiler"] = "gc", ["platform"] = "linux/amd64" };
     }
 
     private static string Forbidden(ResourceKind kind, ResourcePath place, Caller user, string method)

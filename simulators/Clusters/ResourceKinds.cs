@@ -83,6 +83,7 @@ internal static class ResourceKinds
         admissionregistration.k8s.io/v1 validatingadmissionpolicies ValidatingAdmissionPolicy cluster sg
         admissionregistration.k8s.io/v1 validatingadmissionpolicybindings ValidatingAdmissionPolicyBinding cluster g
         cluster.x-k8s.io/v1beta1 machinedeployments MachineDeployment namespace scg md
+        controlplane.cluster.x-k8s.io/v1beta1 kubeadmcontrolplanes KubeadmControlPlane namespace scg kcp
         """;
 
     public static IReadOnlyList<ResourceKind> BuiltIn { get; } = [.. Table.Split('\n').Select(Parse)];

@@ -26,6 +26,7 @@ internal static class Installation
         }
 
         store.Create("machinedeployments.cluster.x-k8s.io", System, Pool, NodePool(seat, labels));
+        store.Create(ControlPlanes.Shelf, System, seat.Name, ControlPlane(seat));
         foreach (var (name, version) in seat.AddOns) store.Create("deployments.apps", System, name, AddOn(name, version, store.Now));
     }
 
@@ -40,6 +41,16 @@ internal static class Installation
         ["status"] = new JsonObject
         {
             ["observedGeneration"] = 1, ["replicas"] = seat.Nodes, ["readyReplicas"] = seat.Nodes, ["availableReplicas"] = seat.Nodes, ["updatedReplicas"] = seat.Nodes, ["phase"] = "Running",
+        },
+    };
+
+    private static JsonObject ControlPlane(ClusterSeat seat) => new()
+    {
+        ["apiVersion"] = "controlplane.cluster.x-k8s.io/v1beta1", ["kind"] = "KubeadmControlPlane", ["metadata"] = new JsonObject { ["generation"] = 1 },
+        ["spec"] = new JsonObject { ["replicas"] = 1, ["version"] = seat.KubernetesVersion },
+        ["status"] = new JsonObject
+        {
+            ["observedGeneration"] = 1, ["replicas"] = 1, ["readyReplicas"] = 1, ["updatedReplicas"] = 1, ["initialized"] = true, ["ready"] = true, ["version"] = seat.KubernetesVersion,
         },
     };
 

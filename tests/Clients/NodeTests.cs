@@ -2,6 +2,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Tests.Fixtures;
+using ControlPlane.Tests.Fleets;
 using Xunit;
 
 namespace ControlPlane.Tests.Clients;
@@ -70,6 +71,20 @@ public sealed class NodeTests(ClientWorld world)
         Assert.Equal(("true", """["site"]"""), (Text(seen, "exists"), Text(seen, "listed")));
         Assert.DoesNotContain("Failed", Text(seen, "operations"), StringComparison.Ordinal);
         Assert.Equal(("\"DeploymentCannotBeCancelled\"", "\"ResourceNotFound\""), (Text(seen, "cancel"), Text(seen, "deleted")));
+    }
+
+    [Fact]
+    public async Task A_fleet_is_updated_stage_by_stage()
+    {
+        const string image = "AKSUbuntu-2204gen2containerd-202602.10.0";
+        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 2 }, joined: 0);
+        var seen = await RunAsync("fleet.mjs", [site.Group.Split('/')[^1], image, .. site.Clusters.Ready.Clusters.Select(cluster => site.Cluster(cluster.Name))]);
+        Assert.Equal(("\"Succeeded\"", """["Succeeded","Succeeded"]""", "\"first\"", "\"NotStarted\""), (Text(seen, "fleet"), Text(seen, "members"), Text(seen, "moved"), Text(seen, "written")));
+        Assert.Equal(("\"string\"", """["first Completed: member-0 Completed","second Completed: member-1 Completed"]""", "\"UpdateRunCannotStart\""), (Text(seen, "started"), Text(seen, "run"), Text(seen, "again")));
+        Assert.Equal(("\"string\"", "\"Stopped\"", "\"Skipped\""), (Text(seen, "stopping"), Text(seen, "stopped"), Text(seen, "wait")));
+        Assert.Equal("""["first Completed: member-0 Completed","second Completed: member-1 Completed"]""", Text(seen, "ended"));
+        Assert.Equal("""{"fleets":["npm"],"members":["member-0","member-1"],"strategies":["safe"],"runs":["patch","waits"]}""", Text(seen, "listed"));
+        Assert.Equal(("\"ResourceNotFound\"", "\"ResourceNotFound\""), (Text(seen, "gone"), Text(seen, "deleted")));
     }
 
     private async Task<JsonElement> RunAsync(string script, params string[] arguments)

@@ -69,6 +69,23 @@ public sealed class RolloutPlannerTests
     });
 
     [Fact]
+    public void Groups_keep_their_own_paces_and_together_that_of_their_stage() => Gen.Select(AnyShare, Gen.Select(AnyShare, Gen.Bool, Gen.Int[0, 20], Gen.Int[0, 20]).Array[1, 8]).Sample((pace, given) =>
+    {
+        var groups = given.Select(group => new RolloutGroup(group.Item1, group.Item2, new(group.Item3 + group.Item4, group.Item3, group.Item4, 0, 0, 0, 0))).ToList();
+        var all = new RolloutCounts(groups.Sum(group => group.Counts.Total), groups.Sum(group => group.Counts.Pending), groups.Sum(group => group.Counts.Updating), 0, 0, 0, 0);
+        if (all.Total == 0)
+            return;
+        var strategy = new RolloutStrategy { Stages = [new() { Name = "all", MaxConcurrency = pace }] };
+        var decision = RolloutPlanner.Decide(strategy, new(RolloutKind.Remediation, RolloutState.Running, 0, StagePhase.Members, Now, 0, [], PreviousRevision: null, all, all) { Groups = groups }, Now);
+        Assert.Equal(decision.Start, decision.GroupStarts.Sum());
+        var room = Math.Max(0, Share.RoundedDown(pace, all.Total) - all.Updating);
+        Assert.True(decision.Start <= room, "The stage has no room for so many.");
+        var free = groups.ConvertAll(group => group.IsHeld ? 0 : Math.Clamp(Share.RoundedDown(group.MaxConcurrency, group.Counts.Total) - group.Counts.Updating, 0, group.Counts.Pending));
+        Assert.All(decision.GroupStarts.Zip(free), pair => Assert.True(pair.First <= pair.Second, "A group has no room for so many."));
+        Assert.Equal(Math.Min(room, free.Sum()), decision.Start);
+    });
+
+    [Fact]
     public void A_gate_is_waited_for_before_and_after_a_stage()
     {
         var strategy = new RolloutStrategy { Stages = [new() { Name = "canary", BeforeStageTasks = [new() { Type = StageTaskType.Approval }], AfterStageTasks = [new() { Type = StageTaskType.TimedWait, WaitSeconds = 60 }] }, new() { Name = "rest" }] };

@@ -16,6 +16,7 @@ internal static class FleetsWorker
     public static IServiceCollection AddFleets(this IServiceCollection services, IConfiguration configuration)
     {
         services.AddOptions<BindingOptions>().Bind(configuration.GetSection("Fleets")).Validate(o => o.Lease >= TimeSpan.FromSeconds(1) && o.Concurrency > 0, "Fleets: Lease must be at least 1 s, Concurrency more than 0.").ValidateOnStart();
+        services.AddOptions<FleetOptions>().Bind(configuration.GetSection("Fleets"));
         services.AddSingleton<PlacementSignal>();
         services.AddSingleton<KubernetesKinds>();
         services.AddSingleton<MemberConnections>();
@@ -28,6 +29,10 @@ internal static class FleetsWorker
         services.AddSingleton<NodeCordons>();
         services.AddHostedService<ComplianceLoop>();
         services.AddHostedService<SilentAgents>();
+        services.AddSingleton<UpdateSignal>();
+        services.AddSingleton<UpdateRunTools>();
+        services.AddHostedService<MemberUpdates>();
+        services.AddHostedService<UpdateRunController>();
         return services;
     }
 }

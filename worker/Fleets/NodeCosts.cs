@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace ControlPlane.Worker.Fleets;
 
-/// <summary>Prices the node hours of the last 30 days of every cluster by the sheets that hold for its subscription, exactly as usage details show them, and stores one sum per cluster and currency.</summary>
+/// <summary>Prices the node hours of the last 30 days of every cluster by the sheets that hold for its subscription, as usage details show them, and stores one sum per cluster and currency, to 12 decimals.</summary>
 internal static class NodeCosts
 {
     private const int Days = 30;
@@ -21,7 +21,7 @@ internal static class NodeCosts
     private const string Store = """
         with rates as (select * from unnest($4::timestamptz[], $5::text[], $6::text[], $7::text[], $8::numeric[]) r(hour, sku, location, currency, rate)),
         summed as (
-            select u.resource_key, coalesce(r.currency, '') as currency, sum(u.quantity::numeric) as hours, sum(u.quantity::numeric * coalesce(r.rate, 0)) as cost
+            select u.resource_key, coalesce(r.currency, '') as currency, sum(u.quantity::numeric) as hours, round(sum(u.quantity::numeric * coalesce(r.rate, 0)), 12) as cost
             from usage_records u join resources c on c.key = u.resource_key left join rates r on r.hour = u.window_start and r.sku = coalesce(u.sku, '') and r.location = u.location
             where u.subscription = $1 and u.meter = $2 and u.window_start >= now() - make_interval(days => $3) group by 1, 2),
         gone as (delete from cluster_costs k using resources c where c.key = k.cluster_key and c.subscription = $1 and not exists (select from summed s where s.resource_key = k.cluster_key and s.currency = k.currency))

@@ -7,13 +7,25 @@ namespace ControlPlane.Worker.Fleets;
 /// <param name="StageCounts">The members of the stage that is under way.</param>
 internal sealed record RolloutPosition(
     RolloutKind Kind, RolloutState State, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, IReadOnlyCollection<string> Approvals, int? PreviousRevision,
-    RolloutCounts Counts, RolloutCounts StageCounts);
+    RolloutCounts Counts, RolloutCounts StageCounts)
+{
+    /// <summary>The groups of the stage that is under way, when it has groups that go at paces of their own (update runs).</summary>
+    public IReadOnlyList<RolloutGroup> Groups { get; init; } = [];
+}
+
+/// <summary>Members of a stage that are changed beside those of its other groups.</summary>
+/// <param name="MaxConcurrency">How many at once.</param>
+/// <param name="IsHeld">None may be started yet: a gate stands before the group.</param>
+internal sealed record RolloutGroup(string MaxConcurrency, bool IsHeld, RolloutCounts Counts);
 
 /// <summary>What to do with a run: where it then stands, and how many more members of the stage to start.</summary>
 internal sealed record RolloutDecision(RolloutState State, int Stage, StagePhase Phase, int Start = 0, string? Message = null)
 {
     /// <summary>The revision that went out fails: the one before it goes back.</summary>
     public bool GoBack { get; init; }
+
+    /// <summary>How many of <see cref="Start"/> are of each group of the stage; empty when it has none.</summary>
+    public IReadOnlyList<int> GroupStarts { get; init; } = [];
 }
 
 /// <summary>
@@ -69,7 +81,27 @@ internal static class RolloutPlanner
             room = Math.Min(room, left - run.Counts.Updating);
         }
 
-        return stay with { Start = Math.Clamp(room, 0, run.StageCounts.Pending) };
+        room = Math.Clamp(room, 0, run.StageCounts.Pending);
+        return run.Groups.Count == 0 ? stay with { Start = room } : Spread(stay, run.Groups, room);
+    }
+
+    /// <summary>The groups take turns, so that none waits for another as long as the stage has room for both.</summary>
+    private static RolloutDecision Spread(RolloutDecision stay, IReadOnlyList<RolloutGroup> groups, int room)
+    {
+        var free = groups.Select(group => group.IsHeld ? 0 : Math.Clamp(Share.RoundedDown(group.MaxConcurrency, group.Counts.Total) - group.Counts.Updating, 0, group.Counts.Pending)).ToArray();
+        var starts = new int[groups.Count];
+        for (var turn = 1; room > 0 && Array.Exists(free, places => places >= turn); turn++)
+        {
+            for (var group = 0; group < starts.Length && room > 0; group++)
+            {
+                if (free[group] < turn)
+                    continue;
+                starts[group]++;
+                room--;
+            }
+        }
+
+        return stay with { Start = starts.Sum(), GroupStarts = starts };
     }
 
     private static RolloutDecision? Wait(RolloutStage stage, IReadOnlyList<StageTask> tasks, RolloutPosition run, DateTimeOffset now)
@@ -79,6 +111,8 @@ internal static class RolloutPlanner
         {
             if (task.Type is StageTaskType.Approval && !run.Approvals.Contains(Approval(run.Stage, run.Phase), StringComparer.Ordinal))
                 return new(RolloutState.WaitingGate, run.Stage, run.Phase, Message: $"Waits for somebody to approve the gate {when} stage '{stage.Name}'.");
+            if (task.Type is StageTaskType.TimedWait && run.Approvals.Contains(WaitIsSkipped(run.Stage), StringComparer.Ordinal))
+                continue;
             var until = task.Type is StageTaskType.TimedWait ? run.PhaseSince.AddSeconds(task.WaitSeconds ?? 0) : task.StartTime ?? now;
             if (task.Type is not StageTaskType.Approval && until > now)
                 return new(RolloutState.WaitingTimer, run.Stage, run.Phase, Message: $"Waits until {until:yyyy-MM-dd'T'HH:mm:ss'Z'} {when} stage '{stage.Name}'.");
@@ -89,6 +123,9 @@ internal static class RolloutPlanner
 
     /// <summary>The name of an approval within a run.</summary>
     public static string Approval(int stage, StagePhase phase) => $"{stage}/{phase}";
+
+    /// <summary>Among the approvals: nobody waits for the time after the stage.</summary>
+    public static string WaitIsSkipped(int stage) => $"{stage}/Wait";
 
     private static RolloutDecision Fail(RolloutStrategy strategy, RolloutPosition run)
     {

@@ -20,6 +20,7 @@ internal static class RolloutRuns
     public static async Task<long> StartAsync(NpgsqlConnection connection, int placement, RolloutKind kind, int revision, int? previous, RolloutStrategy strategy, IReadOnlyList<SchedulableMember> members, CancellationToken stop)
     {
         await ExecuteAsync(connection, "update rollout_runs set state = 'Superseded', ended_at = now(), message = 'Another run took its place.' where placement_id = $1 and ended_at is null", stop, placement);
+        await FleetGates.SkipEndedAsync(connection, placement, stop);
         var run = (long)(await ScalarAsync(connection, """
             insert into rollout_runs (placement_id, number, kind, state, revision, previous_revision, strategy, stage, phase, phase_since, resumed_at_healthy, approvals, started_at)
             select $1, coalesce(max(number), 0) + 1, $2, $3, $4, nullif($5, 0), $6::jsonb, 0, 0, now(), 0, '{}', now() from rollout_runs where placement_id = $1 returning id
@@ -70,6 +71,8 @@ internal static class RolloutRuns
 
             if (!isSame || (decision.Message is { } message && message != run.Message))
                 await SaveAsync(connection, run, decision, stop);
+            if (!isSame && decision.State is RolloutState.WaitingGate)
+                await FleetGates.MakeAsync(connection, run.Id, decision.Stage, RolloutPlanner.Stages(strategy)[decision.Stage].Name, decision.Phase, stop);
             if (!decision.State.IsActive())
                 return (await EndAsync(connection, run, strategy, decision, stop) || hasWork, true);
             if (isSame && decision.Start == 0)
@@ -163,6 +166,7 @@ internal static class RolloutRuns
     /// <summary>What follows a run: who joined meanwhile gets the revision, or all go back. True when there is work then.</summary>
     private static async Task<bool> EndAsync(NpgsqlConnection connection, ActiveRun run, RolloutStrategy strategy, RolloutDecision decision, CancellationToken stop)
     {
+        await FleetGates.SkipEndedAsync(connection, run.PlacementId, stop);
         await ExecuteAsync(connection, "update placements set status_due = true, completed_revision = case when $2 then $3 else completed_revision end where id = $1", stop,
             run.PlacementId, decision.State is RolloutState.Succeeded or RolloutState.RolledBack, run.Revision);
         if (decision.GoBack && run.PreviousRevision is { } previous)

@@ -81,6 +81,9 @@ internal sealed class ControllerManager
             case "machinedeployments.cluster.x-k8s.io":
                 nodePools.Reconcile(item);
                 break;
+            case ControlPlanes.Shelf:
+                ControlPlanes.Reconcile(world, item);
+                break;
             case "nodes" when before is null:
                 NodePods.Add(world.Store, item.Name);
                 break;

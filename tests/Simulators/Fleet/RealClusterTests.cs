@@ -34,7 +34,7 @@ public sealed class RealClusterTests
             return;
         }
 
-        using var real = new Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig));
+        using var real = new k8s.Kubernetes(KubernetesClientConfiguration.BuildConfigFromConfigFile(kubeconfig));
         Assert.Equal(Expected, await TranscriptAsync(real));
     }
 
@@ -65,7 +65,7 @@ public sealed class RealClusterTests
         "delete namespace: 200",
     ];
 
-    private async Task<string[]> TranscriptAsync(Kubernetes client)
+    private async Task<string[]> TranscriptAsync(k8s.Kubernetes client)
     {
         var lines = new List<string>();
         async Task<JsonObject> Say(string what, string method, string path, string? body, Func<JsonObject, string>? more = null, string type = TestFleet.Apply)

@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128065229_Fleets")]
+    [Migration("20261128065842_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -976,6 +976,90 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("cluster_costs", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetGateRow", b =>
+                {
+                    b.Property<Guid>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("uuid")
+                        .HasColumnName("id");
+
+                    b.Property<DateTimeOffset?>("ChangedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("changed_at");
+
+                    b.Property<string>("ChangedBy")
+                        .HasColumnType("text")
+                        .HasColumnName("changed_by");
+
+                    b.Property<DateTimeOffset>("CreatedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("created_at");
+
+                    b.Property<string>("DisplayName")
+                        .HasColumnType("text")
+                        .HasColumnName("display_name");
+
+                    b.Property<string>("FleetKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("fleet_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("GroupName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("group_name");
+
+                    b.Property<long?>("RolloutRunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("rollout_run_id");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<string>("StageName")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("stage_name");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<string>("Timing")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("timing");
+
+                    b.Property<long?>("UpdateRunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("update_run_id");
+
+                    b.Property<long>("Version")
+                        .HasColumnType("bigint")
+                        .HasColumnName("version");
+
+                    b.HasKey("Id")
+                        .HasName("pk_fleet_gates");
+
+                    b.HasIndex("FleetKey")
+                        .HasDatabaseName("ix_fleet_gates_fleet_key");
+
+                    b.HasIndex("RolloutRunId", "Stage", "Timing")
+                        .IsUnique()
+                        .HasDatabaseName("ux_fleet_gates_rollout_run")
+                        .HasFilter("rollout_run_id is not null");
+
+                    b.HasIndex("UpdateRunId", "Stage", "GroupName", "Timing")
+                        .IsUnique()
+                        .HasDatabaseName("ux_fleet_gates_update_run")
+                        .HasFilter("update_run_id is not null");
+
+                    b.ToTable("fleet_gates", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetInsightPointRow", b =>
                 {
                     b.Property<string>("FleetKey")
@@ -1443,6 +1527,203 @@ namespace ControlPlane.Persistence.Migrations
                         .HasDatabaseName("ix_rollout_runs_placement_id_number");
 
                     b.ToTable("rollout_runs", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunMemberRow", b =>
+                {
+                    b.Property<long>("RunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("MemberId")
+                        .HasColumnType("integer")
+                        .HasColumnName("member_id");
+
+                    b.Property<int>("Attempts")
+                        .HasColumnType("integer")
+                        .HasColumnName("attempts");
+
+                    b.Property<string>("ClusterId")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("cluster_id");
+
+                    b.Property<DateTimeOffset?>("DueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("due_at");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<int>("Epoch")
+                        .HasColumnType("integer")
+                        .HasColumnName("epoch");
+
+                    b.Property<int>("GroupIndex")
+                        .HasColumnType("integer")
+                        .HasColumnName("group_index");
+
+                    b.Property<DateTimeOffset?>("LeaseUntil")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("lease_until");
+
+                    b.Property<string>("Message")
+                        .HasColumnType("text")
+                        .HasColumnName("message");
+
+                    b.Property<string>("Name")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("name");
+
+                    b.Property<Guid>("OperationId")
+                        .HasColumnType("uuid")
+                        .HasColumnName("operation_id");
+
+                    b.Property<int>("Ordinal")
+                        .HasColumnType("integer")
+                        .HasColumnName("ordinal");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<short>("State")
+                        .HasColumnType("smallint")
+                        .HasColumnName("state");
+
+                    b.HasKey("RunId", "MemberId")
+                        .HasName("pk_update_run_members");
+
+                    b.HasIndex("DueAt")
+                        .HasDatabaseName("ix_update_run_members_due")
+                        .HasFilter("due_at is not null");
+
+                    b.HasIndex("MemberId")
+                        .IsUnique()
+                        .HasDatabaseName("ux_update_run_members_updating")
+                        .HasFilter("state = 1");
+
+                    b.ToTable("update_run_members", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunRow", b =>
+                {
+                    b.Property<long>("Id")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("bigint")
+                        .HasColumnName("id");
+
+                    NpgsqlPropertyBuilderExtensions.UseIdentityAlwaysColumn(b.Property<long>("Id"));
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<string>("Error")
+                        .HasColumnType("text")
+                        .HasColumnName("error");
+
+                    b.Property<string>("ErrorCode")
+                        .HasColumnType("text")
+                        .HasColumnName("error_code");
+
+                    b.Property<string>("FleetKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("fleet_key")
+                        .UseCollation("C");
+
+                    b.PrimitiveCollection<string[]>("NodeImages")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("node_images");
+
+                    b.Property<short>("Phase")
+                        .HasColumnType("smallint")
+                        .HasColumnName("phase");
+
+                    b.Property<DateTimeOffset>("PhaseSince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("phase_since");
+
+                    b.Property<string>("ResourceKey")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.PrimitiveCollection<string[]>("Skips")
+                        .IsRequired()
+                        .HasColumnType("text[]")
+                        .HasColumnName("skips");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<DateTimeOffset?>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<string>("State")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("state");
+
+                    b.Property<bool>("StatusDue")
+                        .HasColumnType("boolean")
+                        .HasColumnName("status_due");
+
+                    b.Property<string>("Strategy")
+                        .HasColumnType("jsonb")
+                        .HasColumnName("strategy");
+
+                    b.HasKey("Id")
+                        .HasName("pk_update_runs");
+
+                    b.HasIndex("Id")
+                        .HasDatabaseName("ix_update_runs_due")
+                        .HasFilter("status_due or (started_at is not null and ended_at is null)");
+
+                    b.HasIndex("ResourceKey")
+                        .IsUnique()
+                        .HasDatabaseName("ix_update_runs_resource_key");
+
+                    b.ToTable("update_runs", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunStageRow", b =>
+                {
+                    b.Property<long>("RunId")
+                        .HasColumnType("bigint")
+                        .HasColumnName("run_id");
+
+                    b.Property<int>("Stage")
+                        .HasColumnType("integer")
+                        .HasColumnName("stage");
+
+                    b.Property<DateTimeOffset?>("EndedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("ended_at");
+
+                    b.Property<DateTimeOffset>("StartedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("started_at");
+
+                    b.Property<DateTimeOffset?>("WaitingSince")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("waiting_since");
+
+                    b.HasKey("RunId", "Stage")
+                        .HasName("pk_update_run_stages");
+
+                    b.ToTable("update_run_stages", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>
@@ -2334,6 +2615,21 @@ namespace ControlPlane.Persistence.Migrations
                         .HasConstraintName("fk_cluster_costs_resources_cluster_key");
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetGateRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.RolloutRunRow", null)
+                        .WithMany()
+                        .HasForeignKey("RolloutRunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_fleet_gates_rollout_runs_rollout_run_id");
+
+                    b.HasOne("ControlPlane.Persistence.Fleets.UpdateRunRow", null)
+                        .WithMany()
+                        .HasForeignKey("UpdateRunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .HasConstraintName("fk_fleet_gates_update_runs_update_run_id");
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.FleetInsightPointRow", b =>
                 {
                     b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
@@ -2416,6 +2712,36 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_rollout_runs_placements_placement_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunMemberRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.UpdateRunRow", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_update_run_members_update_runs_run_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_update_runs_resources_resource_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.UpdateRunStageRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.UpdateRunRow", null)
+                        .WithMany()
+                        .HasForeignKey("RunId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_update_run_stages_update_runs_run_id");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Identity.ApplicationCertificateRow", b =>

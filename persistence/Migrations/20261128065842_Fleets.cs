@@ -231,6 +231,38 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "update_runs",
+                columns: table => new
+                {
+                    id = table.Column<long>(type: "bigint", nullable: false)
+                        .Annotation("Npgsql:ValueGenerationStrategy", NpgsqlValueGenerationStrategy.IdentityAlwaysColumn),
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    fleet_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    strategy = table.Column<string>(type: "jsonb", nullable: true),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    phase = table.Column<short>(type: "smallint", nullable: false),
+                    phase_since = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    node_images = table.Column<string[]>(type: "text[]", nullable: false),
+                    skips = table.Column<string[]>(type: "text[]", nullable: false),
+                    error_code = table.Column<string>(type: "text", nullable: true),
+                    error = table.Column<string>(type: "text", nullable: true),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    status_due = table.Column<bool>(type: "boolean", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_update_runs", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_update_runs_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "placement_bindings",
                 columns: table => new
                 {
@@ -327,6 +359,95 @@ namespace ControlPlane.Persistence.Migrations
                 });
 
             migrationBuilder.CreateTable(
+                name: "update_run_members",
+                columns: table => new
+                {
+                    run_id = table.Column<long>(type: "bigint", nullable: false),
+                    member_id = table.Column<int>(type: "integer", nullable: false),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    group_index = table.Column<int>(type: "integer", nullable: false),
+                    ordinal = table.Column<int>(type: "integer", nullable: false),
+                    name = table.Column<string>(type: "text", nullable: false),
+                    cluster_id = table.Column<string>(type: "text", nullable: false),
+                    state = table.Column<short>(type: "smallint", nullable: false),
+                    operation_id = table.Column<Guid>(type: "uuid", nullable: false),
+                    due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    lease_until = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    epoch = table.Column<int>(type: "integer", nullable: false),
+                    attempts = table.Column<int>(type: "integer", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    message = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_update_run_members", x => new { x.run_id, x.member_id });
+                    table.ForeignKey(
+                        name: "fk_update_run_members_update_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "update_runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "update_run_stages",
+                columns: table => new
+                {
+                    run_id = table.Column<long>(type: "bigint", nullable: false),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    waiting_since = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_update_run_stages", x => new { x.run_id, x.stage });
+                    table.ForeignKey(
+                        name: "fk_update_run_stages_update_runs_run_id",
+                        column: x => x.run_id,
+                        principalTable: "update_runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "fleet_gates",
+                columns: table => new
+                {
+                    id = table.Column<Guid>(type: "uuid", nullable: false),
+                    fleet_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    update_run_id = table.Column<long>(type: "bigint", nullable: true),
+                    rollout_run_id = table.Column<long>(type: "bigint", nullable: true),
+                    stage = table.Column<int>(type: "integer", nullable: false),
+                    stage_name = table.Column<string>(type: "text", nullable: false),
+                    group_name = table.Column<string>(type: "text", nullable: false),
+                    timing = table.Column<string>(type: "text", nullable: false),
+                    display_name = table.Column<string>(type: "text", nullable: true),
+                    state = table.Column<string>(type: "text", nullable: false),
+                    version = table.Column<long>(type: "bigint", nullable: false),
+                    created_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    changed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    changed_by = table.Column<string>(type: "text", nullable: true)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_fleet_gates", x => x.id);
+                    table.ForeignKey(
+                        name: "fk_fleet_gates_rollout_runs_rollout_run_id",
+                        column: x => x.rollout_run_id,
+                        principalTable: "rollout_runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_fleet_gates_update_runs_update_run_id",
+                        column: x => x.update_run_id,
+                        principalTable: "update_runs",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
                 name: "rollout_members",
                 columns: table => new
                 {
@@ -368,6 +489,25 @@ namespace ControlPlane.Persistence.Migrations
                 table: "cluster_inventories",
                 column: "show_at",
                 filter: "show_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_fleet_gates_fleet_key",
+                table: "fleet_gates",
+                column: "fleet_key");
+
+            migrationBuilder.CreateIndex(
+                name: "ux_fleet_gates_rollout_run",
+                table: "fleet_gates",
+                columns: new[] { "rollout_run_id", "stage", "timing" },
+                unique: true,
+                filter: "rollout_run_id is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ux_fleet_gates_update_run",
+                table: "fleet_gates",
+                columns: new[] { "update_run_id", "stage", "group_name", "timing" },
+                unique: true,
+                filter: "update_run_id is not null");
 
             migrationBuilder.CreateIndex(
                 name: "ix_fleet_insight_points_at",
@@ -458,6 +598,31 @@ namespace ControlPlane.Persistence.Migrations
                 column: "placement_id",
                 unique: true,
                 filter: "ended_at is null");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_update_run_members_due",
+                table: "update_run_members",
+                column: "due_at",
+                filter: "due_at is not null");
+
+            migrationBuilder.CreateIndex(
+                name: "ux_update_run_members_updating",
+                table: "update_run_members",
+                column: "member_id",
+                unique: true,
+                filter: "state = 1");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_update_runs_due",
+                table: "update_runs",
+                column: "id",
+                filter: "status_due or (started_at is not null and ended_at is null)");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_update_runs_resource_key",
+                table: "update_runs",
+                column: "resource_key",
+                unique: true);
         }
 
         /// <inheritdoc />
@@ -471,6 +636,9 @@ namespace ControlPlane.Persistence.Migrations
 
             migrationBuilder.DropTable(
                 name: "cluster_inventories");
+
+            migrationBuilder.DropTable(
+                name: "fleet_gates");
 
             migrationBuilder.DropTable(
                 name: "fleet_insight_points");
@@ -494,10 +662,19 @@ namespace ControlPlane.Persistence.Migrations
                 name: "rollout_members");
 
             migrationBuilder.DropTable(
+                name: "update_run_members");
+
+            migrationBuilder.DropTable(
+                name: "update_run_stages");
+
+            migrationBuilder.DropTable(
                 name: "fleet_members");
 
             migrationBuilder.DropTable(
                 name: "rollout_runs");
+
+            migrationBuilder.DropTable(
+                name: "update_runs");
 
             migrationBuilder.DropTable(
                 name: "placements");
