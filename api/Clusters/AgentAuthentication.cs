@@ -82,7 +82,7 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
     {
         await using var command = Sql.Command(source, """
             with promoted as (
-                update cluster_inventories set agent_certificate = agent_next_certificate, agent_certificate_expires_at = agent_next_certificate_expires_at, agent_next_certificate = null, agent_next_certificate_expires_at = null
+                update cluster_inventories set agent_certificate = agent_next_certificate, agent_certificate_expires_at = agent_next_certificate_expires_at, agent_next_certificate = null, agent_next_certificate_expires_at = null, show_at = now()
                 where cluster_key = $1 and agent_next_certificate = $2 returning cluster_key)
             update onboarding_tokens t set consumed_at = now() from promoted p where t.cluster_key = p.cluster_key and t.used_by is not null and t.consumed_at is null
             """, certificate.ClusterKey, certificate.Thumbprint);

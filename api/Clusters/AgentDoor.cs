@@ -8,6 +8,7 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
+using ControlPlane.Persistence.Clusters;
 using Npgsql;
 
 namespace ControlPlane.Api.Clusters;
@@ -83,10 +84,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (cluster, isRepeated) = await TakeAsync(connection, token, SHA256.HashData(key.ExportSubjectPublicKeyInfo()), cancel);
-        await using var counted = Sql.Command(connection, $"""
-            insert into cluster_inventories (cluster_key, node_count, ready_node_count, core_count, memory_bytes, node_images, add_ons, agent_epoch) values ($1, 0, 0, 0, 0, '{"{}"}', '{"{}"}', 1)
-            on conflict (cluster_key) do update set agent_epoch = cluster_inventories.agent_epoch + $2, agent_certificate = null, agent_certificate_expires_at = null returning agent_epoch
-            """, cluster, isRepeated ? 0 : 1);
+        await using var counted = Sql.Command(connection, InventorySql.Register, cluster, !isRepeated);
         var epoch = (int)(await counted.ExecuteScalarAsync(cancel))!;
         var credentials = await SignAsync(connection, key, cluster, epoch, registration.AgentVersion, cancel);
         await transaction.CommitAsync(cancel);
@@ -133,7 +131,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     {
         using var certificate = await authority.SignAsync(key, cluster, epoch, options.CertificateLife, cancel);
         DateTimeOffset until = certificate.NotAfter.ToUniversalTime();
-        await using var command = Sql.Command(connection, "update cluster_inventories set agent_next_certificate = $2, agent_next_certificate_expires_at = $3, agent_version = coalesce($4, agent_version), last_seen = now() where cluster_key = $1 and agent_epoch = $5",
+        await using var command = Sql.Command(connection, "update cluster_inventories set agent_next_certificate = $2, agent_next_certificate_expires_at = $3, agent_version = coalesce($4, agent_version), last_seen = now(), show_at = now() where cluster_key = $1 and agent_epoch = $5",
             cluster, certificate.GetCertHash(HashAlgorithmName.SHA256), until, version is { Length: > 100 } ? version[..100] : version, epoch);
         return await command.ExecuteNonQueryAsync(cancel) == 1
             ? new() { Cluster = cluster, Certificate = certificate.ExportCertificatePem(), Epoch = epoch, ExpiresAt = until, EndpointCertificateAuthority = endpointCa }

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Clusters;
 using Npgsql;
 
 namespace ControlPlane.Api.Clusters;
@@ -28,16 +29,12 @@ internal sealed partial class AgentHeartbeats(NpgsqlDataSource source, TimeProvi
         }
     }
 
-    /// <summary>A row that another replica is writing is left to it: it says the same.</summary>
     private async Task WriteAsync(CancellationToken stop)
     {
         var keys = heard.Keys.Where(key => heard.TryRemove(key, out _)).ToArray();
         if (keys.Length == 0)
             return;
-        await using var command = Sql.Command(source, """
-            update cluster_inventories set last_seen = now()
-            where cluster_key in (select cluster_key from cluster_inventories where cluster_key = any ($1) and (last_seen is null or last_seen < now() - interval '1 s') for no key update skip locked)
-            """, keys);
+        await using var command = Sql.Command(source, InventorySql.Heartbeat, keys);
         await command.ExecuteNonQueryAsync(stop);
     }
 

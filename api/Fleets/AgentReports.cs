@@ -2,6 +2,7 @@ using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Clusters;
 using ControlPlane.Persistence.Fleets;
 using Npgsql;
 
@@ -64,13 +65,13 @@ internal static class AgentReports
 
     private static async Task StoreAsync(NpgsqlConnection connection, string cluster, AgentInventory inventory, string? version, CancellationToken cancel)
     {
-        await using var command = Sql.Command(connection, """
-            update cluster_inventories set last_seen = now(), inventory_at = now(), kubernetes_version = $2, distribution = $3, node_count = $4, ready_node_count = $5, core_count = $6, memory_bytes = $7,
-                node_images = $8::jsonb, add_ons = $9::jsonb, agent_version = coalesce($10, agent_version)
-            where cluster_key = $1
-            """, cluster, Short(inventory.KubernetesVersion, LongestName), Short(inventory.Distribution, LongestName), inventory.NodeCount, inventory.ReadyNodeCount, inventory.CoreCount, inventory.MemoryBytes,
-            Json.Write(Few(inventory.NodeImages, count => count)), Json.Write(Few(inventory.AddOns, text => Short(text, LongestName))), Short(version, LongestName));
-        await command.ExecuteNonQueryAsync(cancel);
+        await using (var command = Sql.Command(connection, InventorySql.Seen,
+            new[] { cluster }, new double?[1], new[] { Short(inventory.KubernetesVersion, LongestName) }, new[] { Short(inventory.Distribution, LongestName) }, new[] { inventory.NodeCount }, new[] { inventory.ReadyNodeCount },
+            new[] { inventory.CoreCount }, new[] { inventory.MemoryBytes }, new[] { inventory.AllocatableMilliCpu }, new[] { inventory.AllocatableMemoryBytes },
+            new[] { Json.Write(Few(inventory.NodeImages, count => count)) }, new[] { Json.Write(Few(inventory.AddOns, text => Short(text, LongestName))) }))
+            await command.ExecuteNonQueryAsync(cancel);
+        await using var agent = Sql.Command(connection, "update cluster_inventories set agent_version = $2, show_at = now() where cluster_key = $1 and agent_version is distinct from $2", cluster, Short(version, LongestName));
+        await agent.ExecuteNonQueryAsync(cancel);
     }
 
     private static Dictionary<string, TValue> Few<TValue>(IReadOnlyDictionary<string, TValue> all, Func<TValue, TValue?> shorten) =>

@@ -192,7 +192,12 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
     {
         try
         {
-            return await InventoryReader.ReadAsync(member, stop);
+            var seen = await ClusterLook.LookAsync(member, stop);
+            return new()
+            {
+                KubernetesVersion = seen.KubernetesVersion, Distribution = seen.Distribution, NodeCount = seen.Nodes, ReadyNodeCount = seen.ReadyNodes, CoreCount = seen.Cores, MemoryBytes = seen.MemoryBytes,
+                AllocatableMilliCpu = seen.AllocatableMilliCpu, AllocatableMemoryBytes = seen.AllocatableMemoryBytes, NodeImages = seen.NodeImages, AddOns = seen.AddOns,
+            };
         }
         catch (Exception failure) when (failure is MemberUnreachableException or MemberRefusedException)
         {

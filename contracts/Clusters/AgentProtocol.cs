@@ -63,6 +63,11 @@ public sealed record AgentInventory
     public required int CoreCount { get; init; }
     public required long MemoryBytes { get; init; }
 
+    /// <summary>What pods may use of all nodes, in thousandths of a core.</summary>
+    public required long AllocatableMilliCpu { get; init; }
+
+    public required long AllocatableMemoryBytes { get; init; }
+
     /// <summary>How many nodes run each node image.</summary>
     public required IReadOnlyDictionary<string, int> NodeImages { get; init; }
 

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Contracts.Clusters;
 
 namespace ControlPlane.Contracts.Fleets;
 

@@ -50,10 +50,17 @@ public static class InventorySql
         where i.cluster_key = a.cluster_key
         """;
 
-    /// <summary>$1 clusters that were heard of just now, in whatever way, many at once: it costs readers nothing unless it is news.</summary>
+    /// <summary>$1 clusters that were heard of just now, in whatever way, many at once: it costs readers nothing unless it is news. A row that somebody else is writing is left to them: they have heard of it too.</summary>
     public const string Heartbeat = """
         update cluster_inventories set last_seen = now(), show_at = case when connectivity is distinct from 'Connected' then now() else show_at end
-        where cluster_key = any ($1)
+        where cluster_key in (select cluster_key from cluster_inventories where cluster_key = any ($1) for no key update skip locked)
+        """;
+
+    /// <summary>$1 cluster, $2 whether it counts as another agent: one registers, and the certificates of those before it are good no more. The answer is its number.</summary>
+    public const string Register = """
+        insert into cluster_inventories (cluster_key, node_count, ready_node_count, core_count, memory_bytes, allocatable_milli_cpu, allocatable_memory_bytes, node_images, add_ons, agent_epoch, attempts, show_at)
+        values ($1, 0, 0, 0, 0, 0, 0, '{}', '{}', 1, 0, now())
+        on conflict (cluster_key) do update set agent_epoch = cluster_inventories.agent_epoch + case when $2 then 1 else 0 end, agent_certificate = null, agent_certificate_expires_at = null, show_at = now() returning agent_epoch
         """;
 
     /// <summary>$1 how many: those whose readers are behind. A cluster that somebody is changing is shown by that operation, and again afterwards.</summary>

@@ -4,6 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using ControlPlane.Contracts.Clusters;
+using ControlPlane.Kubernetes;
 using ControlPlane.Worker.Arm;
 
 namespace ControlPlane.Worker.Clusters;

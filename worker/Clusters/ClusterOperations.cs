@@ -51,7 +51,7 @@ internal sealed class ConnectCluster(ClusterApis clusters, IOptions<ClusterOptio
             await transaction.ExecuteAsync(InventorySql.Watch, token, context.Resource.Key, true);
             await ForgetAsync(transaction, context.Resource.Key, [context.Wanted.ApiServer is null ? ClusterAddress.TokenPath : ClusterAddress.KubeconfigPath], token);
             if (seen is not null)
-                await transaction.ExecuteAsync(InventorySql.Seen, token, ObservedCluster.Columns(options.Value.LookEvery, [(context.Resource.Key, seen)]));
+                await transaction.ExecuteAsync(InventorySql.Seen, token, ObservedClusters.Columns(options.Value.LookEvery, [(context.Resource.Key, seen)]));
         });
     }
 

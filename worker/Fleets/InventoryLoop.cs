@@ -171,7 +171,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     {
         if (seen.Count == 0)
             return;
-        await using var command = Sql.Command(source, InventorySql.Seen, ObservedCluster.Columns(options.LookEvery, seen));
+        await using var command = Sql.Command(source, InventorySql.Seen, ObservedClusters.Columns(options.LookEvery, seen));
         await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
 

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.NodePools;
+using ControlPlane.Kubernetes;
 using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.Clusters;
 using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;

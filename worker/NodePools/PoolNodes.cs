@@ -1,5 +1,6 @@
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.NodePools;
+using ControlPlane.Kubernetes;
 using ControlPlane.Worker.Arm;
 using ControlPlane.Worker.Clusters;
 using PoolContext = ControlPlane.Worker.Arm.StepContext<ControlPlane.Contracts.NodePools.NodePool, ControlPlane.Contracts.NodePools.NodePoolStatus>;

@@ -1,8 +1,6 @@
 using System.Text.Json;
-using ControlPlane.Kubernetes;
-using ControlPlane.Worker.Fleets;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>Asks a cluster what it is, over whichever connection there is. A cluster that does not let the control plane see its nodes or add-ons is known by its version alone.</summary>
 internal static class ClusterLook

@@ -1,10 +1,8 @@
 using System.Collections.Immutable;
 using System.Text.Json;
-using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Clusters;
-using ControlPlane.Persistence.Clusters;
 
-namespace ControlPlane.Worker.Clusters;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>What a look at a cluster has found.</summary>
 internal sealed record ObservedCluster
@@ -42,16 +40,6 @@ internal sealed record ObservedCluster
             AddOns = addOns.Select(AddOn).OfType<(string Name, string Version)>().DistinctBy(addOn => addOn.Name, StringComparer.Ordinal).ToImmutableSortedDictionary(addOn => addOn.Name, addOn => addOn.Version, StringComparer.Ordinal),
         };
     }
-
-    /// <summary>The parameters of <see cref="InventorySql.Seen"/>.</summary>
-    /// <param name="again">When a worker looks again; null when an agent reports.</param>
-    public static object?[] Columns(TimeSpan? again, IReadOnlyList<(string Key, ObservedCluster Cluster)> seen) =>
-    [
-        seen.Select(one => one.Key).ToArray(), seen.Select(_ => again?.TotalSeconds).ToArray(), seen.Select(one => one.Cluster.KubernetesVersion).ToArray(), seen.Select(one => one.Cluster.Distribution).ToArray(),
-        seen.Select(one => one.Cluster.Nodes).ToArray(), seen.Select(one => one.Cluster.ReadyNodes).ToArray(), seen.Select(one => one.Cluster.Cores).ToArray(), seen.Select(one => one.Cluster.MemoryBytes).ToArray(),
-        seen.Select(one => one.Cluster.AllocatableMilliCpu).ToArray(), seen.Select(one => one.Cluster.AllocatableMemoryBytes).ToArray(),
-        seen.Select(one => Json.Write(one.Cluster.NodeImages)).ToArray(), seen.Select(one => Json.Write(one.Cluster.AddOns)).ToArray(),
-    ];
 
     /// <summary>By what distributors write into the version, or else into their nodes.</summary>
     private static string DistributionOf(string version, IReadOnlyList<ObservedNode> nodes) =>
