@@ -1,5 +1,5 @@
+using System.Runtime.Versioning;
 using System.Text.Json.Nodes;
-using ControlPlane.Agent;
 using ControlPlane.Simulators.Fleet;
 using ControlPlane.Tests.Fixtures;
 using ControlPlane.Tests.Simulators.Fleet;
@@ -9,6 +9,7 @@ namespace ControlPlane.Tests.Fleets;
 
 /// <summary>Clusters that nobody can call: their agents come for what is to be done, and what is placed gets there as it does elsewhere.</summary>
 [Collection(FleetSuite.Name)]
+[UnsupportedOSPlatform("windows")]
 public sealed class AgentTests(ControlPlaneFixture plane)
 {
     private const string Web = "/apis/apps/v1/namespaces/shop/deployments/web";
