@@ -53,10 +53,11 @@ public sealed class AgentTests(ControlPlaneFixture plane)
         foreach (var cluster in site.Clusters.Ready.Clusters.Where(cluster => cluster.Name[^1] % 2 == 0))
             agents.Add(await TestAgent.StartAsync(site, cluster.Name));
         var strategy = new JsonObject { ["strategy"] = new JsonObject { ["maxConcurrency"] = "50%", ["maxFailures"] = "1", ["onFailure"] = "Rollback", ["progressDeadlineSeconds"] = 3 } };
-        await site.PlaceAsync("shop", FleetSite.Shop(), strategy);
-        await site.StatusAsync("shop", seen => seen.CompletedRevision == 1 && seen.Summary("available") == 8, "all have it");
+        // The good one takes as long as it takes; only the bad one has a deadline.
+        await site.PlaceAsync("shop", FleetSite.Shop());
+        await site.StatusAsync("shop", seen => seen.CompletedRevision == 1 && seen.Summary("available") == 8, "all have it", TimeSpan.FromSeconds(60));
         await site.PlaceAsync("shop", FleetSite.Shop(image: "registry.example/web:bad"), strategy);
-        await site.StatusAsync("shop", seen => seen.RunState == "RolledBack" && seen.Summary("available") == 8, "all are back");
+        await site.StatusAsync("shop", seen => seen.RunState == "RolledBack" && seen.Summary("available") == 8, "all are back", TimeSpan.FromSeconds(60));
         Assert.All(site.Clusters.Ready.Clusters, cluster => Assert.Contains("web:1.0", site.Find(cluster.Name, Web)!.ToJsonString(), StringComparison.Ordinal));
         foreach (var agent in agents)
             await agent.DisposeAsync();
