@@ -67,7 +67,7 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
                 return null;
             var names = certificate.SubjectName.EnumerateRelativeDistinguishedNames().ToDictionary(name => name.GetSingleElementType().Value!, name => name.GetSingleElementValue(), StringComparer.Ordinal);
             return certificate.GetECDsaPublicKey() is { } key && names.GetValueOrDefault("2.5.4.3") is { } cluster && names.GetValueOrDefault("2.5.4.11") is { } unit && unit.StartsWith(EpochPrefix, StringComparison.Ordinal) && int.TryParse(unit.AsSpan(EpochPrefix.Length), out var epoch)
-                ? new(cluster, epoch, certificate.GetCertHash(HashAlgorithmName.SHA256), new ECDsaSecurityKey(key), certificate.NotAfter.ToUniversalTime())
+                ? new(cluster, epoch, certificate.GetCertHash(HashAlgorithmName.SHA256), new ECDsaSecurityKey(key), new DateTimeOffset(certificate.NotAfter).ToUniversalTime())
                 : null;
         }
     }

@@ -130,7 +130,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     private async Task<AgentCredentials> SignAsync(NpgsqlConnection connection, PublicKey key, string cluster, int epoch, string? version, CancellationToken cancel)
     {
         using var certificate = await authority.SignAsync(key, cluster, epoch, options.CertificateLife, cancel);
-        DateTimeOffset until = certificate.NotAfter.ToUniversalTime();
+        var until = new DateTimeOffset(certificate.NotAfter).ToUniversalTime();
         await using var command = Sql.Command(connection, "update cluster_inventories set agent_next_certificate = $2, agent_next_certificate_expires_at = $3, agent_version = coalesce($4, agent_version), last_seen = now(), show_at = now() where cluster_key = $1 and agent_epoch = $5",
             cluster, certificate.GetCertHash(HashAlgorithmName.SHA256), until, version is { Length: > 100 } ? version[..100] : version, epoch);
         return await command.ExecuteNonQueryAsync(cancel) == 1

@@ -8,10 +8,10 @@ namespace ControlPlane.Agent;
 /// <summary>By what the agent proves who it is.</summary>
 internal sealed record AgentIdentity(ECDsa Key, X509Certificate2 Certificate)
 {
-    public DateTimeOffset ExpiresAt => Certificate.NotAfter.ToUniversalTime();
+    public DateTimeOffset ExpiresAt => new(Certificate.NotAfter);
 
     /// <summary>A third of the way to its end, so that there is time for many attempts.</summary>
-    public DateTimeOffset RenewAt => Certificate.NotBefore.ToUniversalTime() + ((Certificate.NotAfter - Certificate.NotBefore) / 3);
+    public DateTimeOffset RenewAt => new DateTimeOffset(Certificate.NotBefore) + ((Certificate.NotAfter - Certificate.NotBefore) / 3);
 }
 
 /// <summary>What the agent keeps between its lives: key, certificate, and which token it has used. Work is not among it: what is to be done, the control plane says again.</summary>
@@ -55,7 +55,12 @@ internal sealed class AgentState(string directory)
     {
         Directory.CreateDirectory(directory);
         var draft = PathOf(name + ".new");
-        using (var file = new FileStream(draft, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, UnixCreateMode = OperatingSystem.IsWindows() ? null : OwnerOnly }))
+        // A draft that was left behind keeps its mode; a new one has this from its first byte on.
+        File.Delete(draft);
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = OwnerOnly;
+        using (var file = new FileStream(draft, options))
             file.Write(Encoding.UTF8.GetBytes(text));
         File.Move(draft, PathOf(name), overwrite: true);
     }

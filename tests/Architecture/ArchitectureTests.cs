@@ -70,7 +70,6 @@ public sealed class ArchitectureTests
             ["Arm"] = ["Identity", "Authorization", "Policy"],
             ["Identity"] = ["Arm", "Authorization"],
             ["Clusters"] = ["Arm", "Identity"],
-            ["Fleets"] = ["Arm", "Identity", "Authorization", "Clusters"],
             ["Metering"] = ["Arm", "Identity", "Authorization"],
             ["Subscriptions"] = ["Arm", "Metering"],
             ["BareMetal"] = ["Arm", "Identity", "Clusters", "Metering"],

@@ -56,7 +56,7 @@ public sealed class AgentIdentityTests(ControlPlaneFixture plane)
         var cluster = site.Clusters.Ready.Clusters[0].Name;
         await using var agent = await TestAgent.StartAsync(site, cluster);
         await site.PlaceAsync("shop", FleetSite.Shop());
-        await site.StatusAsync("shop", seen => seen.Summary("available") == 1, "the agent is at work");
+        await site.StatusAsync("shop", seen => seen.Summary("available") == 1, "the agent is at work", TimeSpan.FromSeconds(60));
         await agent.StopAsync();
         await using var clone = await agent.CloneAsync();
 
