@@ -26,7 +26,7 @@ internal sealed class ResourceLookup(NpgsqlDataSource source)
         current.Type == ResourceType.ResourceGroup.ToString() ? ArmErrors.GroupDeleting(current.Name)
             : ArmErrors.OperationInProgress(current.ResourceId, (await ActiveAsync(current.ResourceId, cancel))?.Id ?? Guid.Empty);
 
-    /// <summary>Every id among the properties must name a resource that is there to stay, and that the caller may read. The answer is the keys of those that are stored.</summary>
+    /// <summary>Every id among the properties must name a resource that is there to stay, and that the caller may read. The answer is the keys of those that must stay.</summary>
     public async Task<IReadOnlyList<string>> DemandReferencesAsync(ResourceId id, IReadOnlyList<Reference> references, Grants grants, Caller caller, CancellationToken cancel)
     {
         if (references.Count == 0)
@@ -51,7 +51,7 @@ internal sealed class ResourceLookup(NpgsqlDataSource source)
         var found = await source.FindResourcesAsync([.. wanted.Select(w => w.Id.Key)], cancel);
         faults.AddRange(wanted.Where(w => found.All(row => row.Key != w.Id.Key || row.State is ProvisioningState.Deleting))
             .Select(w => new ErrorBody("LinkedResourceNotFound", $"'properties.{w.Reference.Target}' names '{w.Id.Text}', which does not exist.", $"properties.{w.Reference.Target}")));
-        return faults.Count > 0 ? throw ArmErrors.Invalid(faults) : [.. wanted.Select(w => w.Id.Key)];
+        return faults.Count > 0 ? throw ArmErrors.Invalid(faults) : [.. wanted.Where(w => w.Reference.Keeps).Select(w => w.Id.Key)];
     }
 
     /// <summary>The operation that has not ended, or null.</summary>

@@ -73,8 +73,8 @@ internal static partial class GateEndpoints
         using var body = await RequestBody.ReadObjectAsync(http.Request, http.RequestAborted);
         if (Shape.Faults(body.RootElement, typeof(GatePatch), "body") is { Count: > 0 } faults)
             throw ArmErrors.Invalid(faults);
-        if (body.RootElement.Deserialize<GatePatch>(Json.Options)!.Properties.State is not GateState.Completed)
-            throw ArmErrors.Invalid([Shape.Fault("properties.state", "can only become Completed")]);
+        if (body.RootElement.Deserialize<GatePatch>(Json.Options)!.Properties?.State is not GateState.Completed)
+            throw ArmErrors.Invalid([Shape.Fault("properties.state", "must be Completed: that is all that can be asked of a gate")]);
         await using var connection = await source.OpenConnectionAsync(http.RequestAborted);
         await using var transaction = await connection.BeginTransactionAsync(http.RequestAborted);
         var gate = await FindAsync(http, connection, fleet, isHeld: true);

@@ -100,6 +100,9 @@ public sealed record DeleteParameters
 /// <summary>A property that holds the id of another resource.</summary>
 public sealed record Reference(string Target, string Id, ResourceType Type)
 {
+    /// <summary>What is named cannot be deleted before this resource; false when it is only read as this one is written.</summary>
+    public bool Keeps { get; init; } = true;
+
     /// <summary>The key of the resource that is named, however its id was spelled.</summary>
     public string Key => ResourceId.TryParse(Id, out var id) ? id.Key : Id.ToLowerInvariant();
 }

@@ -58,12 +58,12 @@ public sealed record GateRun
 /// <summary>What somebody wants of a gate.</summary>
 public sealed record GatePatch
 {
-    public required GatePatchProperties Properties { get; init; }
+    public GatePatchProperties? Properties { get; init; }
 }
 
 public sealed record GatePatchProperties
 {
     /// <summary>Completed lets the run go on; nothing else can be asked for.</summary>
     /// <example>Completed</example>
-    public required GateState State { get; init; }
+    public GateState? State { get; init; }
 }

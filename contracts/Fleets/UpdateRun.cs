@@ -69,7 +69,7 @@ public sealed record UpdateRun : IResource<UpdateRun, UpdateRunProgress>
 
     private const string WayOut = "delete the run and create another";
 
-    public static IEnumerable<Reference> References(UpdateRun wanted) => wanted.UpdateStrategyId is { } id ? [new("updateStrategyId", id, UpdateStrategy.Type)] : [];
+    public static IEnumerable<Reference> References(UpdateRun wanted) => wanted.UpdateStrategyId is { } id ? [new("updateStrategyId", id, UpdateStrategy.Type) { Keeps = false }] : [];
 
     public static ErrorBody? Refuse(ResourceRequest<UpdateRun, UpdateRunProgress> request)
     {

@@ -1,3 +1,4 @@
+using ControlPlane.Admission.Arm;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Persistence.Arm;
 using Npgsql;
@@ -57,7 +58,11 @@ internal sealed class DeleteResourceGroup(Acceptor acceptor, NpgsqlDataSource so
 /// <summary>The write that starts the deletion of a resource as part of another operation.</summary>
 internal static class Deletion
 {
-    public static AcceptedWrite Of(ResourceRow resource, OperationRow cause) => new()
+    public static AcceptedWrite Of(ResourceRow resource, OperationRow cause) => ResourceTypes.Find(resource.ResourceId.Type).IsDeletedAtOnce
+        ? Begun(resource, cause) with { Operation = null, Gone = true }
+        : Begun(resource, cause);
+
+    private static AcceptedWrite Begun(ResourceRow resource, OperationRow cause) => new()
     {
         Id = resource.ResourceId,
         ExpectedVersion = resource.Version,

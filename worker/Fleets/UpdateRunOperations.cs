@@ -142,10 +142,3 @@ internal sealed class DeleteUpdateRun : Operation<UpdateRun, UpdateRunProgress>
 {
     public override IReadOnlyList<RunStep> Steps => [];
 }
-
-/// <summary>When a fleet goes, its strategies go with it; by itself one is deleted at once.</summary>
-[RunsOn("delete")]
-internal sealed class DeleteUpdateStrategy : Operation<UpdateStrategy, NoStatus>
-{
-    public override IReadOnlyList<Step<UpdateStrategy, NoStatus>> Steps => [];
-}

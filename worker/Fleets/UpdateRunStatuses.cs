@@ -50,7 +50,7 @@ internal static class UpdateRunStatuses
     {
         var groups = stage.Groups.Select((group, index) => Group(run, at, group, gates, [.. members[(at, index)]])).ToList();
         var states = groups.ConvertAll(group => group.Status.State);
-        var isSkipped = run.Skips.Contains(UpdateStages.StageSkip + stage.Name, StringComparer.Ordinal) || (seen?.EndedAt is not null && states.TrueForAll(state => state is UpdateState.Skipped));
+        var isSkipped = run.Skips.Contains(UpdateStages.StagePrefix + stage.Name, StringComparer.Ordinal) || (seen?.EndedAt is not null && states.TrueForAll(state => state is UpdateState.Skipped));
         var state = isSkipped ? UpdateState.Skipped
             : seen is null ? UpdateState.NotStarted
             : seen.EndedAt is not null ? states.Contains(UpdateState.Failed) ? UpdateState.Failed : UpdateState.Completed
@@ -68,7 +68,7 @@ internal static class UpdateRunStatuses
 
     private static UpdateStatus Wait(RunSeen run, UpdateStage stage, StageSeen? seen, UpdateState of) => new()
     {
-        State = of is UpdateState.Skipped || run.Skips.Contains(UpdateStages.WaitSkip + stage.Name, StringComparer.Ordinal) ? UpdateState.Skipped
+        State = of is UpdateState.Skipped || run.Skips.Contains(UpdateStages.WaitPrefix + stage.Name, StringComparer.Ordinal) ? UpdateState.Skipped
             : seen?.WaitingSince is null ? UpdateState.NotStarted
             : seen.EndedAt is null ? State(run) is UpdateState.Pending ? UpdateState.Running : State(run) : UpdateState.Completed,
         StartTime = seen?.WaitingSince,
@@ -81,7 +81,7 @@ internal static class UpdateRunStatuses
         bool All(params RolloutMemberState[] states) => members.All(member => states.Contains(member.State));
         var isOver = All(RolloutMemberState.Healthy, RolloutMemberState.Failed, RolloutMemberState.Deferred, RolloutMemberState.Skipped);
         var waits = before.Concat(after).Any(gate => gate.Status.State is UpdateState.Pending);
-        var state = run.Skips.Contains(UpdateStages.GroupSkip + group.Name, StringComparer.Ordinal) || (run.StartedAt is not null && All(RolloutMemberState.Skipped)) ? UpdateState.Skipped
+        var state = run.Skips.Contains(UpdateStages.GroupPrefix + group.Name, StringComparer.Ordinal) || (run.StartedAt is not null && All(RolloutMemberState.Skipped)) ? UpdateState.Skipped
             : run.StartedAt is null ? UpdateState.NotStarted
             : isOver && members.Any(member => member.State is RolloutMemberState.Failed) ? UpdateState.Failed
             : waits ? UpdateState.Pending

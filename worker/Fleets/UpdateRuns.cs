@@ -123,7 +123,7 @@ internal static class UpdateRuns
     /// <summary>Members that left, that were skipped, or whose time is over.</summary>
     private static async Task ReconcileAsync(NpgsqlConnection connection, ActiveUpdate run, IReadOnlyList<UpdateStage> stages, CancellationToken stop)
     {
-        var groups = stages.SelectMany((stage, at) => stage.Groups.Select((group, index) => (Place: $"{at}/{index}", IsSkipped: run.Skips.Contains(UpdateStages.StageSkip + stage.Name) || run.Skips.Contains(UpdateStages.GroupSkip + group.Name))));
+        var groups = stages.SelectMany((stage, at) => stage.Groups.Select((group, index) => (Place: $"{at}/{index}", IsSkipped: run.Skips.Contains(UpdateStages.StagePrefix + stage.Name) || run.Skips.Contains(UpdateStages.GroupPrefix + group.Name))));
         await ExecuteAsync(connection, """
             update update_run_members u set state = seen.state, ended_at = now(), due_at = null, message = seen.message, epoch = u.epoch + 1
             from (

@@ -9,10 +9,11 @@ internal static class UpdateStages
     /// <summary>The one stage, and the one group in it, of a run without a strategy.</summary>
     public const string Only = "default";
 
-    public const string StageSkip = "Stage/";
-    public const string GroupSkip = "Group/";
-    public const string MemberSkip = "Member/";
-    public const string WaitSkip = "AfterStageWait/";
+    /// <summary>What was skipped begins with one of these, as the targets of a skip are of these types.</summary>
+    public const string StagePrefix = "Stage/";
+    public const string GroupPrefix = "Group/";
+    public const string MemberPrefix = "Member/";
+    public const string WaitPrefix = "AfterStageWait/";
 
     public static IReadOnlyList<UpdateStage> Of(UpdateRunStrategy? strategy) => strategy?.Stages ?? [new() { Name = Only, Groups = [new() { Name = Only }] }];
 
@@ -57,7 +58,7 @@ internal static class UpdateStages
     /// <summary>The gates at which the run stands at the moment; those of groups without members stand nowhere.</summary>
     public static IEnumerable<DueGate> Gates(UpdateStage stage, StagePhase phase, IReadOnlyList<RolloutCounts> groups, IReadOnlyCollection<string> skips)
     {
-        if (skips.Contains(StageSkip + stage.Name, StringComparer.Ordinal))
+        if (skips.Contains(StagePrefix + stage.Name, StringComparer.Ordinal))
             yield break;
         if (phase is StagePhase.Before && stage.BeforeGates.Count > 0)
             yield return new("", GateTiming.Before, stage.BeforeGates[0].DisplayName);
@@ -65,7 +66,7 @@ internal static class UpdateStages
             yield return new("", GateTiming.After, stage.AfterGates[0].DisplayName);
         if (phase is StagePhase.Before)
             yield break;
-        foreach (var (group, counts) in stage.Groups.Zip(groups).Where(pair => pair.Second.Total > pair.Second.Skipped && !skips.Contains(GroupSkip + pair.First.Name, StringComparer.Ordinal)))
+        foreach (var (group, counts) in stage.Groups.Zip(groups).Where(pair => pair.Second.Total > pair.Second.Skipped && !skips.Contains(GroupPrefix + pair.First.Name, StringComparer.Ordinal)))
         {
             if (group.BeforeGates.Count > 0 && phase is StagePhase.Members)
                 yield return new(group.Name, GateTiming.Before, group.BeforeGates[0].DisplayName);
@@ -77,13 +78,13 @@ internal static class UpdateStages
     /// <summary>What the planner need not wait for any more.</summary>
     public static IReadOnlyCollection<string> Approvals(int at, UpdateStage stage, StagePhase phase, bool isEmpty, IReadOnlyCollection<GateSeen> gates, IReadOnlyCollection<string> skips)
     {
-        var isSkipped = isEmpty || skips.Contains(StageSkip + stage.Name, StringComparer.Ordinal);
+        var isSkipped = isEmpty || skips.Contains(StagePrefix + stage.Name, StringComparer.Ordinal);
         var approvals = new List<string>();
         if (isSkipped || gates.Any(gate => gate is { Timing: GateTiming.Before, Group: "", State: not GateState.Pending }))
             approvals.Add(RolloutPlanner.Approval(at, StagePhase.Before));
         if (isSkipped || (phase is StagePhase.After && gates.All(gate => gate.Timing is GateTiming.Before || gate.State is not GateState.Pending)))
             approvals.Add(RolloutPlanner.Approval(at, StagePhase.After));
-        if (isSkipped || skips.Contains(WaitSkip + stage.Name, StringComparer.Ordinal))
+        if (isSkipped || skips.Contains(WaitPrefix + stage.Name, StringComparer.Ordinal))
             approvals.Add(RolloutPlanner.WaitIsSkipped(at));
         return approvals;
     }
