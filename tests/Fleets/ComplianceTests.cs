@@ -118,6 +118,26 @@ public sealed class ComplianceTests(InsightFixture world)
         await StateAsync(site, cluster.Name, "Compliant");
     }
 
+    [Fact]
+    public async Task A_remediation_updates_exactly_the_exposed_clusters()
+    {
+        const string image = "AKSEdge-2204gen2containerd";
+        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 4, Nodes = 2, NodeImages = Shares.Parse($"{image}-202601.1.0:1,{image}-202602.1.0:1") });
+        await InsightFixture.PublishAsync(world.Plane, "CVE-2026-3001", "Critical", new JsonObject { ["nodeImage"] = $"{image}-*", ["versions"] = "<202602.1.0", ["fixedIn"] = $"{image}-202602.1.0" });
+        var exposed = InsightFixture.Query($"{site.Fleet}/insights/clusters", ("$filter", "cve eq 'CVE-2026-3001'"));
+        async Task<IReadOnlyList<string>> ExposedAsync() => [.. (await world.Arm.GetAsync(exposed)).Is(200).Json.GetProperty("value").EnumerateArray().Select(one => one.GetProperty("name").GetString()!)];
+        await Eventually.Async(async () => (await world.Arm.GetAsync($"{site.Fleet}/insights")).Is(200).Json.GetProperty("properties").GetProperty("total").GetProperty("clusters").GetProperty("nodes").GetInt32(), nodes => nodes == 8, "all clusters were looked at");
+        var meant = await ExposedAsync();
+        Assert.Equal(2, meant.Count);
+
+        await site.DoneAsync((await world.Arm.PostAsync($"{site.Fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-3001", ["updateRunName"] = "patch" })).Is(202));
+        var run = (await world.Arm.GetAsync($"{site.Fleet}/updateRuns/patch")).Is(200).Json.GetProperty("properties");
+        Assert.Equal(meant, run.GetProperty("members").EnumerateArray().Select(member => member.GetString()!));
+        await Eventually.Async(ExposedAsync, left => left.Count == 0, "no cluster is exposed any more");
+        var again = await world.Arm.FinishAsync((await world.Arm.PostAsync($"{site.Fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-3001" })).Is(202));
+        Assert.Equal("RemediationTargetUnknown", again.Json.GetProperty("error").GetProperty("code").GetString());
+    }
+
     private Task<FleetSite> SiteAsync(int clusters) => FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } });
 
     /// <summary>The cluster runs this version of the driver from now on.</summary>
