@@ -21,8 +21,8 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 2);
         var (good, late) = (site.Clusters.Ready.Clusters[0], site.Clusters.Ready.Clusters[1]);
-        await UpgradeAsync(good, "1.4.8");
-        await UpgradeAsync(late, "1.4.2");
+        await UpgradeAsync(site, good, "1.4.8");
+        await UpgradeAsync(site, late, "1.4.2");
         await UserTaintAsync(site, late.Name);
         var nodes = await NodesAsync(late);
         await CordonAsync(late, nodes[0], cordoned: true);
@@ -45,7 +45,7 @@ public sealed class ComplianceTests(InsightFixture world)
         await site.StatusAsync("shop", seen => seen.Summary("available") == 1 && seen.Summary("selected") == 1, "the placement is where the policy is kept");
 
         // An upgrade is all that it takes.
-        await UpgradeAsync(late, "1.5.0");
+        await UpgradeAsync(site, late, "1.5.0");
         await StateAsync(site, late.Name, "Compliant");
         await Eventually.Async(async () => await CordonedAsync(late), seen => seen.SequenceEqual([nodes[0]], StringComparer.Ordinal), "nothing is cordoned but what somebody had cordoned before");
         Assert.Null(await StampAsync(late, nodes[1]));
@@ -59,7 +59,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.4.2");
+        await UpgradeAsync(site, cluster, "1.4.2");
         var first = await AssignAsync(site, cordon: true);
         var second = await AssignAsync(site, cordon: true);
         await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties").GetProperty("policyTaints").GetArrayLength(), count => count == 2, "each policy has a taint of its own");
@@ -80,7 +80,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.4.2");
+        await UpgradeAsync(site, cluster, "1.4.2");
         await AssignAsync(site, cordon: false);
         await AssignAsync(site, cordon: true, gracePeriod: 86_400);
         await AssignAsync(site, cordon: true, mode: "DoNotEnforce");
@@ -96,7 +96,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.10.0");
+        await UpgradeAsync(site, cluster, "1.10.0");
         var definition = $"{ArmHttp.SubscriptionPath}/providers/Microsoft.Authorization/policyDefinitions/d-{Guid.NewGuid():N}";
         (await world.Arm.PutAsync($"{definition}?api-version=2023-04-01", new JsonObject
         {
@@ -140,9 +140,12 @@ public sealed class ComplianceTests(InsightFixture world)
 
     private Task<FleetSite> SiteAsync(int clusters) => FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } });
 
-    /// <summary>The cluster runs this version of the driver from now on.</summary>
-    private static Task UpgradeAsync(FleetCluster cluster, string version) =>
-        SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", Labels("app.kubernetes.io/version", version));
+    /// <summary>The cluster runs this version of the driver from now on, and was seen to.</summary>
+    private async Task UpgradeAsync(FleetSite site, FleetCluster cluster, string version)
+    {
+        await SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", Labels("app.kubernetes.io/version", version));
+        await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties").GetProperty("addOns"), seen => seen.TryGetProperty(Driver, out var running) && running.GetString() == version, "the version of the driver is seen");
+    }
 
     private static JsonObject Labels(string name, string value) => new() { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [name] = value } } };
 
