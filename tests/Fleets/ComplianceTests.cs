@@ -21,8 +21,8 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 2);
         var (good, late) = (site.Clusters.Ready.Clusters[0], site.Clusters.Ready.Clusters[1]);
-        await UpgradeAsync(good, "1.4.8");
-        await UpgradeAsync(late, "1.4.2");
+        await UpgradeAsync(site, good, "1.4.8");
+        await UpgradeAsync(site, late, "1.4.2");
         await UserTaintAsync(site, late.Name);
         var nodes = await NodesAsync(late);
         await CordonAsync(late, nodes[0], cordoned: true);
@@ -45,7 +45,7 @@ public sealed class ComplianceTests(InsightFixture world)
         await site.StatusAsync("shop", seen => seen.Summary("available") == 1 && seen.Summary("selected") == 1, "the placement is where the policy is kept");
 
         // An upgrade is all that it takes.
-        await UpgradeAsync(late, "1.5.0");
+        await UpgradeAsync(site, late, "1.5.0");
         await StateAsync(site, late.Name, "Compliant");
         await Eventually.Async(async () => await CordonedAsync(late), seen => seen.SequenceEqual([nodes[0]], StringComparer.Ordinal), "nothing is cordoned but what somebody had cordoned before");
         Assert.Null(await StampAsync(late, nodes[1]));
@@ -59,7 +59,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.4.2");
+        await UpgradeAsync(site, cluster, "1.4.2");
         var first = await AssignAsync(site, cordon: true);
         var second = await AssignAsync(site, cordon: true);
         await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties").GetProperty("policyTaints").GetArrayLength(), count => count == 2, "each policy has a taint of its own");
@@ -80,7 +80,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.4.2");
+        await UpgradeAsync(site, cluster, "1.4.2");
         await AssignAsync(site, cordon: false);
         await AssignAsync(site, cordon: true, gracePeriod: 86_400);
         await AssignAsync(site, cordon: true, mode: "DoNotEnforce");
@@ -96,7 +96,7 @@ public sealed class ComplianceTests(InsightFixture world)
     {
         await using var site = await SiteAsync(clusters: 1);
         var cluster = site.Clusters.Ready.Clusters[0];
-        await UpgradeAsync(cluster, "1.10.0");
+        await UpgradeAsync(site, cluster, "1.10.0");
         var definition = $"{ArmHttp.SubscriptionPath}/providers/Microsoft.Authorization/policyDefinitions/d-{Guid.NewGuid():N}";
         (await world.Arm.PutAsync($"{definition}?api-version=2023-04-01", new JsonObject
         {
@@ -118,11 +118,34 @@ public sealed class ComplianceTests(InsightFixture world)
         await StateAsync(site, cluster.Name, "Compliant");
     }
 
+    [Fact]
+    public async Task A_remediation_updates_exactly_the_exposed_clusters()
+    {
+        const string image = "AKSEdge-2204gen2containerd";
+        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 4, Nodes = 2, NodeImages = Shares.Parse($"{image}-202601.1.0:1,{image}-202602.1.0:1") });
+        await InsightFixture.PublishAsync(world.Plane, "CVE-2026-3001", "Critical", new JsonObject { ["nodeImage"] = $"{image}-*", ["versions"] = "<202602.1.0", ["fixedIn"] = $"{image}-202602.1.0" });
+        var exposed = InsightFixture.Query($"{site.Fleet}/insights/clusters", ("$filter", "cve eq 'CVE-2026-3001'"));
+        async Task<IReadOnlyList<string>> ExposedAsync() => [.. (await world.Arm.GetAsync(exposed)).Is(200).Json.GetProperty("value").EnumerateArray().Select(one => one.GetProperty("name").GetString()!)];
+        await Eventually.Async(async () => (await world.Arm.GetAsync($"{site.Fleet}/insights")).Is(200).Json.GetProperty("properties").GetProperty("total").GetProperty("clusters").GetProperty("nodes").GetInt32(), nodes => nodes == 8, "all clusters were looked at");
+        var meant = await ExposedAsync();
+        Assert.Equal(2, meant.Count);
+
+        await site.DoneAsync((await world.Arm.PostAsync($"{site.Fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-3001", ["updateRunName"] = "patch" })).Is(202));
+        var run = (await world.Arm.GetAsync($"{site.Fleet}/updateRuns/patch")).Is(200).Json.GetProperty("properties");
+        Assert.Equal(meant, run.GetProperty("members").EnumerateArray().Select(member => member.GetString()!));
+        await Eventually.Async(ExposedAsync, left => left.Count == 0, "no cluster is exposed any more");
+        var again = await world.Arm.FinishAsync((await world.Arm.PostAsync($"{site.Fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-3001" })).Is(202));
+        Assert.Equal("RemediationTargetUnknown", again.Json.GetProperty("error").GetProperty("code").GetString());
+    }
+
     private Task<FleetSite> SiteAsync(int clusters) => FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } });
 
-    /// <summary>The cluster runs this version of the driver from now on.</summary>
-    private static Task UpgradeAsync(FleetCluster cluster, string version) =>
-        SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", Labels("app.kubernetes.io/version", version));
+    /// <summary>The cluster runs this version of the driver from now on, and was seen to.</summary>
+    private async Task UpgradeAsync(FleetSite site, FleetCluster cluster, string version)
+    {
+        await SendAsync(cluster, HttpMethod.Patch, $"/apis/apps/v1/namespaces/kube-system/deployments/{Driver}", Labels("app.kubernetes.io/version", version));
+        await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties").GetProperty("addOns"), seen => seen.TryGetProperty(Driver, out var running) && running.GetString() == version, "the version of the driver is seen");
+    }
 
     private static JsonObject Labels(string name, string value) => new() { ["metadata"] = new JsonObject { ["labels"] = new JsonObject { [name] = value } } };
 

@@ -141,6 +141,8 @@ public sealed class InsightTests(InsightFixture world)
         Assert.Null(fault);
         Assert.Equal(NewImage, remedy!.Target.NodeImage);
         Assert.Equal(Enumerable.Range(1, Clusters).Where(n => n % 20 == 0).Select(n => $"c{n:00000}"), remedy.Members);
+        foreach (var cve in new[] { "CVE-2026-2001", "CVE-2026-2002" })
+            (await Arm.DeleteAsync($"/providers/ControlPlane.Fleet/vulnerabilities/{cve}")).Is(200);
     }
 
     [Fact]
