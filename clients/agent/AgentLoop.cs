@@ -192,7 +192,7 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
     {
         try
         {
-            var seen = await ClusterLook.LookAsync(member, stop);
+            var seen = await ClusterLook.LookAsync(member.LookAsync, stop);
             return new()
             {
                 KubernetesVersion = seen.KubernetesVersion, Distribution = seen.Distribution, NodeCount = seen.Nodes, ReadyNodeCount = seen.ReadyNodes, CoreCount = seen.Cores, MemoryBytes = seen.MemoryBytes,

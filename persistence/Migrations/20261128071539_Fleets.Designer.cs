@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128071140_Fleets")]
+    [Migration("20261128071539_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
