@@ -284,6 +284,295 @@ export class ProvidersClient {
     }
 }
 
+export class VulnerabilitiesClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    list(top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<VulnerabilityListResult>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities?";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<VulnerabilityListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as VulnerabilityListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param vulnerabilityName The name of the vulnerability.
+     * @return The resource.
+     */
+    get(vulnerabilityName: string, signal?: AbortSignal): Promise<Answer<Vulnerability>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities/{vulnerabilityName}";
+        if (vulnerabilityName === undefined || vulnerabilityName === null)
+            throw new globalThis.Error("The parameter 'vulnerabilityName' must be defined.");
+        url_ = url_.replace("{vulnerabilityName}", encodeURIComponent("" + vulnerabilityName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<Vulnerability>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Vulnerability;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param vulnerabilityName The name of the vulnerability.
+     * @return It does.
+     */
+    checkExistence(vulnerabilityName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities/{vulnerabilityName}";
+        if (vulnerabilityName === undefined || vulnerabilityName === null)
+            throw new globalThis.Error("The parameter 'vulnerabilityName' must be defined.");
+        url_ = url_.replace("{vulnerabilityName}", encodeURIComponent("" + vulnerabilityName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param vulnerabilityName The name of the vulnerability.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(vulnerabilityName: string, body: Vulnerability, signal?: AbortSignal): Promise<Answer<Vulnerability>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities/{vulnerabilityName}";
+        if (vulnerabilityName === undefined || vulnerabilityName === null)
+            throw new globalThis.Error("The parameter 'vulnerabilityName' must be defined.");
+        url_ = url_.replace("{vulnerabilityName}", encodeURIComponent("" + vulnerabilityName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<Vulnerability>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Vulnerability;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Vulnerability;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param vulnerabilityName The name of the vulnerability.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(vulnerabilityName: string, body: VulnerabilityUpdate, signal?: AbortSignal): Promise<Answer<Vulnerability>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities/{vulnerabilityName}";
+        if (vulnerabilityName === undefined || vulnerabilityName === null)
+            throw new globalThis.Error("The parameter 'vulnerabilityName' must be defined.");
+        url_ = url_.replace("{vulnerabilityName}", encodeURIComponent("" + vulnerabilityName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<Vulnerability>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Vulnerability;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param vulnerabilityName The name of the vulnerability.
+     * @return Deleted.
+     */
+    delete(vulnerabilityName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/providers/ControlPlane.Fleet/vulnerabilities/{vulnerabilityName}";
+        if (vulnerabilityName === undefined || vulnerabilityName === null)
+            throw new globalThis.Error("The parameter 'vulnerabilityName' must be defined.");
+        url_ = url_.replace("{vulnerabilityName}", encodeURIComponent("" + vulnerabilityName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class PriceSheetsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -3614,6 +3903,58 @@ export class BareMetalMachinesClient {
     }
 
     /**
+     * Drain and wipe the machine and keep it, Available, without image and cluster.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param bareMetalMachineName The name of the bareMetalMachine.
+     * @return Accepted.
+     */
+    release(subscriptionId: string, resourceGroupName: string, bareMetalMachineName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/ControlPlane.BareMetal/bareMetalMachines/{bareMetalMachineName}/release";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (bareMetalMachineName === undefined || bareMetalMachineName === null)
+            throw new globalThis.Error("The parameter 'bareMetalMachineName' must be defined.");
+        url_ = url_.replace("{bareMetalMachineName}", encodeURIComponent("" + bareMetalMachineName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRelease(_response);
+        });
+    }
+
+    protected processRelease(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
      * Take over a replaced server in the same place: new BMC credentials, address or boot port, then install anew.
      * @param subscriptionId The subscription's id.
      * @param resourceGroupName The resource group's name.
@@ -5068,6 +5409,462 @@ export class PriceSheetClient {
     }
 }
 
+export class FleetsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listBySubscription(subscriptionId: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<FleetListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/providers/Microsoft.ContainerService/fleets?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListBySubscription(_response);
+        });
+    }
+
+    protected processListBySubscription(response: Response): Promise<Answer<FleetListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<FleetListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<FleetListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, signal?: AbortSignal): Promise<Answer<Fleet>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<Fleet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Fleet;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, body: Fleet, signal?: AbortSignal): Promise<Answer<Fleet>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<Fleet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Fleet;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Fleet;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, body: FleetUpdate, signal?: AbortSignal): Promise<Answer<Fleet>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<Fleet>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Fleet;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start a staged update run of exactly the clusters that are exposed to a CVE or that a filter selects.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param body (optional) The request's body.
+     * @return Accepted.
+     */
+    remediate(subscriptionId: string, resourceGroupName: string, fleetName: string, body?: RemediateParameters | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/remediate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRemediate(_response);
+        });
+    }
+
+    protected processRemediate(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class ActivityLogsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -5520,6 +6317,62 @@ export class ConnectedClustersClient {
         } else if (status === 204) {
             return response.text().then((_responseText) => {
             return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * A token with which the cluster's agent registers, once. It takes the place of the one before it.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param body (optional) The request's body.
+     * @return The token; it is shown this once.
+     */
+    issueOnboardingToken(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, body?: OnboardingTokenParameters | undefined, signal?: AbortSignal): Promise<Answer<OnboardingToken>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/issueOnboardingToken";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processIssueOnboardingToken(_response);
+        });
+    }
+
+    protected processIssueOnboardingToken(response: Response): Promise<Answer<OnboardingToken>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as OnboardingToken;
+            return new Answer(status, _headers, result200);
             });
         } else {
             return response.text().then((_responseText) => {
@@ -6034,6 +6887,3225 @@ export class ResourceGroupsClient {
     }
 
     protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class ClusterResourcePlacementsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, fleetName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<ClusterResourcePlacementListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<ClusterResourcePlacementListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterResourcePlacementListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<ClusterResourcePlacement>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<ClusterResourcePlacement>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterResourcePlacement;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body: ClusterResourcePlacement, signal?: AbortSignal): Promise<Answer<ClusterResourcePlacement>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<ClusterResourcePlacement>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterResourcePlacement;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterResourcePlacement;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body: ClusterResourcePlacementUpdate, signal?: AbortSignal): Promise<Answer<ClusterResourcePlacement>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<ClusterResourcePlacement>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterResourcePlacement;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start no more members of the run that is under way.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return Accepted.
+     */
+    pause(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/pause";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processPause(_response);
+        });
+    }
+
+    protected processPause(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Go on with a run that was paused or holds.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return Accepted.
+     */
+    resume(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/resume";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processResume(_response);
+        });
+    }
+
+    protected processResume(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Bring every member back to an earlier revision, at once and before everything else.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param body (optional) The request's body.
+     * @return Accepted.
+     */
+    rollback(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body?: RollbackParameters | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/rollback";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRollback(_response);
+        });
+    }
+
+    protected processRollback(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class PlacementClustersClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * How each member stands.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param state (optional) Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing.
+     * @param top (optional) At most so many, 1 to 1000.
+     * @param skipToken (optional) From a nextLink.
+     * @return A page of members, by name.
+     */
+    list(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, state?: string | undefined, top?: number | undefined, skipToken?: string | undefined, signal?: AbortSignal): Promise<Answer<ClusterShownListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/clusters?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (state === null)
+            throw new globalThis.Error("The parameter 'state' cannot be null.");
+        else if (state !== undefined)
+            url_ += "state=" + encodeURIComponent("" + state) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skipToken === null)
+            throw new globalThis.Error("The parameter 'skipToken' cannot be null.");
+        else if (skipToken !== undefined)
+            url_ += "$skipToken=" + encodeURIComponent("" + skipToken) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<ClusterShownListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class PlacementsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The manifests as one member has them, after overrides.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param member The name of the member.
+     * @return The manifests.
+     */
+    render(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, member: string, signal?: AbortSignal): Promise<Answer<Rendered>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/render?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (member === undefined || member === null)
+            throw new globalThis.Error("The parameter 'member' must be defined and cannot be null.");
+        else
+            url_ += "member=" + encodeURIComponent("" + member) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRender(_response);
+        });
+    }
+
+    protected processRender(response: Response): Promise<Answer<Rendered>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Rendered;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param body (optional) The request's body.
+     * @return The members.
+     */
+    simulate(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body?: SimulateParameters | undefined, signal?: AbortSignal): Promise<Answer<Simulated>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/simulate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processSimulate(_response);
+        });
+    }
+
+    protected processSimulate(response: Response): Promise<Answer<Simulated>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Simulated;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class PlacementRevisionsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The revisions that are kept, newest first.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return All of them.
+     */
+    list(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<RevisionShownListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/revisions";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<RevisionShownListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as RevisionShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * A revision with its manifests.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param revision The revision.
+     * @return The revision.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, revision: string, signal?: AbortSignal): Promise<Answer<RevisionShown>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/revisions/{revision}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (revision === undefined || revision === null)
+            throw new globalThis.Error("The parameter 'revision' must be defined.");
+        url_ = url_.replace("{revision}", encodeURIComponent("" + revision));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<RevisionShown>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as RevisionShown;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class RolloutRunsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The runs of the placement, newest first.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @return All of them.
+     */
+    list(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, signal?: AbortSignal): Promise<Answer<RolloutRunShownListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/rolloutRuns";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processList(_response);
+        });
+    }
+
+    protected processList(response: Response): Promise<Answer<RolloutRunShownListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as RolloutRunShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class GatesClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The gates of the fleet, oldest first.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param filter (optional) state, gateType and target/id with eq, joined by and; each may begin with properties/.
+     * @param top (optional) At most so many, 1 to 1000.
+     * @param skipToken (optional) From a nextLink.
+     * @return A page.
+     */
+    listByFleet(subscriptionId: string, resourceGroupName: string, fleetName: string, filter?: string | undefined, top?: number | undefined, skipToken?: string | undefined, signal?: AbortSignal): Promise<Answer<GateShownListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/gates?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skipToken === null)
+            throw new globalThis.Error("The parameter 'skipToken' cannot be null.");
+        else if (skipToken !== undefined)
+            url_ += "$skipToken=" + encodeURIComponent("" + skipToken) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByFleet(_response);
+        });
+    }
+
+    protected processListByFleet(response: Response): Promise<Answer<GateShownListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GateShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param gateName The name of the gate.
+     * @return The gate.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, gateName: string, signal?: AbortSignal): Promise<Answer<GateShown>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/gates/{gateName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (gateName === undefined || gateName === null)
+            throw new globalThis.Error("The parameter 'gateName' must be defined.");
+        url_ = url_.replace("{gateName}", encodeURIComponent("" + gateName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<GateShown>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GateShown;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Complete it: the run goes on. A gate is completed once.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param gateName The name of the gate.
+     * @param body The request's body.
+     * @return Completed.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, gateName: string, body: GatePatch, signal?: AbortSignal): Promise<Answer<GateShown>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/gates/{gateName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (gateName === undefined || gateName === null)
+            throw new globalThis.Error("The parameter 'gateName' must be defined.");
+        url_ = url_.replace("{gateName}", encodeURIComponent("" + gateName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<GateShown>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as GateShown;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class FleetInsightsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The scorecard: health, versions, cost, compliance and exposure, of all clusters and by group.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param filter (optional) Only these clusters: {name} eq|ne '{value}', joined by and. Names are region, kubernetesVersion, nodeImage, connectivity, compliance, cve, addOns/{name}, labels/{name} or a label's name.
+     * @param groupBy (optional) A scorecard for each region, kubernetesVersion, nodeImage, connectivity, addOns/{name} (its version), labels/{name} or a label's name.
+     * @return The scorecard.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, filter?: string | undefined, groupBy?: string | undefined, signal?: AbortSignal): Promise<Answer<InsightsShown>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/insights?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (groupBy === null)
+            throw new globalThis.Error("The parameter 'groupBy' cannot be null.");
+        else if (groupBy !== undefined)
+            url_ += "groupBy=" + encodeURIComponent("" + groupBy) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<InsightsShown>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as InsightsShown;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * The clusters behind the numbers, by name.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param filter (optional) Only these clusters: {name} eq|ne '{value}', joined by and. Names are region, kubernetesVersion, nodeImage, connectivity, compliance, cve, addOns/{name}, labels/{name} or a label's name.
+     * @param top (optional) At most so many, 1 to 1000.
+     * @param skipToken (optional) From a nextLink.
+     * @return A page of clusters.
+     */
+    listClusters(subscriptionId: string, resourceGroupName: string, fleetName: string, filter?: string | undefined, top?: number | undefined, skipToken?: string | undefined, signal?: AbortSignal): Promise<Answer<InsightClusterListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/insights/clusters?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skipToken === null)
+            throw new globalThis.Error("The parameter 'skipToken' cannot be null.");
+        else if (skipToken !== undefined)
+            url_ += "$skipToken=" + encodeURIComponent("" + skipToken) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListClusters(_response);
+        });
+    }
+
+    protected processListClusters(response: Response): Promise<Answer<InsightClusterListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as InsightClusterListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * A number of the scorecard over the last 30 days.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param metric One of clusters, connectedClusters, offlineClusters, nodes, cores, availablePlacements, progressingPlacements, failedPlacements, compliantClusters, nonCompliantClusters, cordonedClusters, exposedClusters, nodeHours, cost.
+     * @param interval (optional) hour, or day for the last point of each day.
+     * @return The points, oldest first.
+     */
+    history(subscriptionId: string, resourceGroupName: string, fleetName: string, metric: string, interval?: string | undefined, signal?: AbortSignal): Promise<Answer<InsightHistory>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/insights/history?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (metric === undefined || metric === null)
+            throw new globalThis.Error("The parameter 'metric' must be defined and cannot be null.");
+        else
+            url_ += "metric=" + encodeURIComponent("" + metric) + "&";
+        if (interval === null)
+            throw new globalThis.Error("The parameter 'interval' cannot be null.");
+        else if (interval !== undefined)
+            url_ += "interval=" + encodeURIComponent("" + interval) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processHistory(_response);
+        });
+    }
+
+    protected processHistory(response: Response): Promise<Answer<InsightHistory>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as InsightHistory;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class FleetMembersClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, fleetName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<FleetMemberListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<FleetMemberListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetMemberListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param memberName The name of the member.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, memberName: string, signal?: AbortSignal): Promise<Answer<FleetMember>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members/{memberName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (memberName === undefined || memberName === null)
+            throw new globalThis.Error("The parameter 'memberName' must be defined.");
+        url_ = url_.replace("{memberName}", encodeURIComponent("" + memberName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<FleetMember>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetMember;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param memberName The name of the member.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, memberName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members/{memberName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (memberName === undefined || memberName === null)
+            throw new globalThis.Error("The parameter 'memberName' must be defined.");
+        url_ = url_.replace("{memberName}", encodeURIComponent("" + memberName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param memberName The name of the member.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, memberName: string, body: FleetMember, signal?: AbortSignal): Promise<Answer<FleetMember>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members/{memberName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (memberName === undefined || memberName === null)
+            throw new globalThis.Error("The parameter 'memberName' must be defined.");
+        url_ = url_.replace("{memberName}", encodeURIComponent("" + memberName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<FleetMember>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetMember;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetMember;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param memberName The name of the member.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, memberName: string, body: FleetMemberUpdate, signal?: AbortSignal): Promise<Answer<FleetMember>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members/{memberName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (memberName === undefined || memberName === null)
+            throw new globalThis.Error("The parameter 'memberName' must be defined.");
+        url_ = url_.replace("{memberName}", encodeURIComponent("" + memberName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<FleetMember>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as FleetMember;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param memberName The name of the member.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, memberName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/members/{memberName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (memberName === undefined || memberName === null)
+            throw new globalThis.Error("The parameter 'memberName' must be defined.");
+        url_ = url_.replace("{memberName}", encodeURIComponent("" + memberName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class UpdateRunsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, fleetName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<UpdateRunListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<UpdateRunListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRunListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, body: UpdateRun, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, body: UpdateRunUpdate, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Leave out members, groups, stages or the waits after stages.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @param body (optional) The request's body.
+     * @return The resource, once it is done.
+     */
+    skip(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, body?: SkipParameters | undefined, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}/skip";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processSkip(_response);
+        });
+    }
+
+    protected processSkip(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start the run, or go on with one that was stopped or has failed: members that failed are tried again.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @return The resource, once it is done.
+     */
+    start(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}/start";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processStart(_response);
+        });
+    }
+
+    protected processStart(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Start no more members; the run is Stopped when those that are being updated are done.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateRunName The name of the updateRun.
+     * @return The resource, once it is done.
+     */
+    stop(subscriptionId: string, resourceGroupName: string, fleetName: string, updateRunName: string, signal?: AbortSignal): Promise<Answer<UpdateRun>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateRuns/{updateRunName}/stop";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateRunName === undefined || updateRunName === null)
+            throw new globalThis.Error("The parameter 'updateRunName' must be defined.");
+        url_ = url_.replace("{updateRunName}", encodeURIComponent("" + updateRunName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processStop(_response);
+        });
+    }
+
+    protected processStop(response: Response): Promise<Answer<UpdateRun>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateRun;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class UpdateStrategiesClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, fleetName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<UpdateStrategyListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<UpdateStrategyListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateStrategyListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateStrategyName The name of the updateStrategy.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, updateStrategyName: string, signal?: AbortSignal): Promise<Answer<UpdateStrategy>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies/{updateStrategyName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateStrategyName === undefined || updateStrategyName === null)
+            throw new globalThis.Error("The parameter 'updateStrategyName' must be defined.");
+        url_ = url_.replace("{updateStrategyName}", encodeURIComponent("" + updateStrategyName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<UpdateStrategy>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateStrategy;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateStrategyName The name of the updateStrategy.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, updateStrategyName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies/{updateStrategyName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateStrategyName === undefined || updateStrategyName === null)
+            throw new globalThis.Error("The parameter 'updateStrategyName' must be defined.");
+        url_ = url_.replace("{updateStrategyName}", encodeURIComponent("" + updateStrategyName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateStrategyName The name of the updateStrategy.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, updateStrategyName: string, body: UpdateStrategy, signal?: AbortSignal): Promise<Answer<UpdateStrategy>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies/{updateStrategyName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateStrategyName === undefined || updateStrategyName === null)
+            throw new globalThis.Error("The parameter 'updateStrategyName' must be defined.");
+        url_ = url_.replace("{updateStrategyName}", encodeURIComponent("" + updateStrategyName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<UpdateStrategy>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateStrategy;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateStrategy;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateStrategyName The name of the updateStrategy.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, updateStrategyName: string, body: UpdateStrategyUpdate, signal?: AbortSignal): Promise<Answer<UpdateStrategy>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies/{updateStrategyName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateStrategyName === undefined || updateStrategyName === null)
+            throw new globalThis.Error("The parameter 'updateStrategyName' must be defined.");
+        url_ = url_.replace("{updateStrategyName}", encodeURIComponent("" + updateStrategyName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<UpdateStrategy>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as UpdateStrategy;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param updateStrategyName The name of the updateStrategy.
+     * @return Deleted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, updateStrategyName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/updateStrategies/{updateStrategyName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (updateStrategyName === undefined || updateStrategyName === null)
+            throw new globalThis.Error("The parameter 'updateStrategyName' must be defined.");
+        url_ = url_.replace("{updateStrategyName}", encodeURIComponent("" + updateStrategyName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class NodePoolsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<NodePoolListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<NodePoolListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as NodePoolListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, signal?: AbortSignal): Promise<Answer<NodePool>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<NodePool>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as NodePool;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, body: NodePool, signal?: AbortSignal): Promise<Answer<NodePool>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<NodePool>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as NodePool;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as NodePool;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, body: NodePoolUpdate, signal?: AbortSignal): Promise<Answer<NodePool>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<NodePool>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as NodePool;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Take every node of the pool out of scheduling.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @return Accepted.
+     */
+    cordon(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}/cordon";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCordon(_response);
+        });
+    }
+
+    protected processCordon(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Cordon every node of the pool and evict its pods, honouring disruption budgets.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @return Accepted.
+     */
+    drain(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}/drain";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDrain(_response);
+        });
+    }
+
+    protected processDrain(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Change the number of nodes, between minCount and maxCount.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @param body (optional) The request's body.
+     * @return Accepted.
+     */
+    scale(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, body?: ScaleParameters | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}/scale";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processScale(_response);
+        });
+    }
+
+    protected processScale(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Put every node of the pool back into scheduling.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param connectedClusterName The name of the connectedCluster.
+     * @param nodePoolName The name of the nodePool.
+     * @return Accepted.
+     */
+    uncordon(subscriptionId: string, resourceGroupName: string, connectedClusterName: string, nodePoolName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.Kubernetes/connectedClusters/{connectedClusterName}/nodePools/{nodePoolName}/uncordon";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (connectedClusterName === undefined || connectedClusterName === null)
+            throw new globalThis.Error("The parameter 'connectedClusterName' must be defined.");
+        url_ = url_.replace("{connectedClusterName}", encodeURIComponent("" + connectedClusterName));
+        if (nodePoolName === undefined || nodePoolName === null)
+            throw new globalThis.Error("The parameter 'nodePoolName' must be defined.");
+        url_ = url_.replace("{nodePoolName}", encodeURIComponent("" + nodePoolName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "POST",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUncordon(_response);
+        });
+    }
+
+    protected processUncordon(response: Response): Promise<Answer<void>> {
         const status = response.status;
         let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
         if (status === 202) {
@@ -9405,8 +13477,47 @@ export interface ActionState {
     [key: string]: any;
 }
 
+/** Clusters with a version of an add-on. */
+export interface AddOnCount {
+    name: string;
+    version: string;
+    clusters: number;
+
+    [key: string]: any;
+}
+
 export interface AddPasswordBody {
     passwordCredential?: PasswordCredential;
+
+    [key: string]: any;
+}
+
+/** An add-on: a Deployment or DaemonSet in kube-system. */
+export interface AddonVersion {
+    name: string;
+    version: string;
+
+    [key: string]: any;
+}
+
+/** An add-on: a Deployment or DaemonSet in kube-system. */
+export interface AddonVersionUpdate {
+    name?: string | undefined;
+    version?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Node images, or versions of an add-on, that carry a vulnerability. */
+export interface AffectedComponent {
+    /** A node image as clusters report it; each * stands for any text. */
+    nodeImage?: string | undefined;
+    /** The name of an add-on. */
+    addOn?: string | undefined;
+    /** Bounds that all hold, such as `>=1.3.0 <1.4.5`; every version when absent. The version of a node image is what comes after its last hyphen. */
+    versions?: string | undefined;
+    /** The node image, or the version of the add-on, that does not carry it: what a remediation goes to unless it is told otherwise. */
+    fixedIn?: string | undefined;
 
     [key: string]: any;
 }
@@ -9426,6 +13537,24 @@ export interface ApplicationBody {
     spa?: RedirectUris;
     publicClient?: RedirectUris;
     keyCredentials?: KeyCredential[] | undefined;
+
+    [key: string]: any;
+}
+
+/** How the objects come to be on a member. */
+export interface ApplyStrategy {
+    /** Take fields that another manager has set; else such an object is not applied and says so. */
+    force?: boolean;
+    whenToTakeOver?: WhenToTakeOver;
+
+    [key: string]: any;
+}
+
+/** How the objects come to be on a member. */
+export interface ApplyStrategyUpdate {
+    /** Take fields that another manager has set; else such an object is not applied and says so. */
+    force?: boolean | undefined;
+    whenToTakeOver?: WhenToTakeOver;
 
     [key: string]: any;
 }
@@ -9666,21 +13795,253 @@ export enum CertificationState {
     Revoked = "Revoked",
 }
 
-/** A bearer token of a service account in the cluster. */
+/** Push: the control plane calls the cluster's API server. Pull: an agent in the cluster calls the control plane. */
+export enum ClusterAccess {
+    Push = "Push",
+    Pull = "Pull",
+}
+
+export interface ClusterAffinity {
+    requiredDuringSchedulingIgnoredDuringExecution?: ClusterSelector;
+    /** With PickN: members that match a term come before others, by weight. */
+    preferredDuringSchedulingIgnoredDuringExecution?: PreferredClusterSelector[];
+
+    [key: string]: any;
+}
+
+export interface ClusterAffinityUpdate {
+    requiredDuringSchedulingIgnoredDuringExecution?: ClusterSelectorUpdate;
+    /** With PickN: members that match a term come before others, by weight. */
+    preferredDuringSchedulingIgnoredDuringExecution?: PreferredClusterSelector[] | undefined;
+
+    [key: string]: any;
+}
+
+/** How a cluster is connected (Azure Arc, connectivityStatus). */
+export enum ClusterConnectivity {
+    Connecting = "Connecting",
+    Connected = "Connected",
+    Offline = "Offline",
+    Expired = "Expired",
+}
+
+/** How the control plane is known to the cluster: a bearer token, or all that kubectl uses. */
 export interface ClusterCredentials {
+    /** A bearer token of a service account in the cluster, with apiServer. */
     token?: string | undefined;
+    /** A kubeconfig as kubectl takes it, instead of apiServer, caCertificate and token: its current context, with everything embedded (`kubectl config view --raw --minify --flatten`). */
+    kubeconfig?: string | undefined;
 
     [key: string]: any;
 }
 
-/** A bearer token of a service account in the cluster. */
+/** How the control plane is known to the cluster: a bearer token, or all that kubectl uses. */
 export interface ClusterCredentialsUpdate {
+    /** A bearer token of a service account in the cluster, with apiServer. */
     token?: string | undefined;
+    /** A kubeconfig as kubectl takes it, instead of apiServer, caCertificate and token: its current context, with everything embedded (`kubectl config view --raw --minify --flatten`). */
+    kubeconfig?: string | undefined;
 
     [key: string]: any;
 }
 
-/** A Kubernetes cluster that machines join, known by its API server and a credential that may create bootstrap tokens and read nodes. */
+/** What is in the cluster. */
+export interface ClusterInventory {
+    /** Such as k3s or aks; generic when nothing gives it away. */
+    distribution?: string | undefined;
+    readyNodeCount?: number;
+    memoryBytes?: number;
+    /** How many nodes run each node image. */
+    nodeImages?: { [key: string]: number; };
+    /** The version of each add-on: of what runs in kube-system. */
+    addOns?: { [key: string]: string; };
+
+    [key: string]: any;
+}
+
+/** How many clusters there are, and what they have together. */
+export interface ClusterNumbers {
+    total?: number;
+    connected?: number;
+    connecting?: number;
+    offline?: number;
+    expired?: number;
+    nodes?: number;
+    cores?: number;
+    memoryBytes?: number;
+
+    [key: string]: any;
+}
+
+export interface ClusterProperties {
+    memberId: string;
+    state: ClusterState;
+    /** What the member shall have; 0 while nothing was decided. */
+    desiredRevision: number;
+    /** What the member has; 0 for nothing. */
+    appliedRevision: number;
+    lastTransitionTime: string;
+    error?: ErrorDetail;
+
+    [key: string]: any;
+}
+
+/** Kubernetes objects, and the members of a fleet on which they shall be (KubeFleet, ClusterResourcePlacement). Every change of the objects, the overrides or the way they are applied is a revision, kept by its content; a rollout run brings it to the members. */
+export interface ClusterResourcePlacement {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets/clusterResourcePlacements */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: ClusterResourcePlacementProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface ClusterResourcePlacementListResult {
+    value: ClusterResourcePlacement[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Kubernetes objects, and the members of a fleet on which they shall be (KubeFleet, ClusterResourcePlacement). Every change of the objects, the overrides or the way they are applied is a revision, kept by its content; a rollout run brings it to the members. */
+export interface ClusterResourcePlacementProperties {
+    /** The Kubernetes objects as they shall be on every member: apiVersion, kind, metadata.name and the rest. No status, no generateName. */
+    manifests: any[];
+    policy?: PlacementPolicy;
+    strategy?: RolloutStrategy;
+    /** What is different on some members; later ones win. */
+    overrides?: ResourceOverride[];
+    applyStrategy?: ApplyStrategy;
+    deleteStrategy?: DeleteStrategy;
+    /** How many revisions are kept, besides those that a member or a run still needs. */
+    revisionHistoryLimit?: number;
+    /** The objects may give rights over the whole cluster: roles with wildcards, bindings to cluster-admin, the verbs bind, escalate and impersonate. */
+    allowClusterEscalation?: boolean;
+    /** Counts the writes that the rest of the status is about. */
+    readonly observedGeneration?: number | undefined;
+    /** The number of the newest revision. */
+    readonly revision?: number | undefined;
+    /** The number of the last revision that was rolled out whole: what a rollback goes back from. */
+    readonly completedRevision?: number | undefined;
+    readonly summary?: PlacementSummary;
+    readonly rollout?: RolloutSummary;
+    readonly conditions?: Condition[] | undefined;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface ClusterResourcePlacementUpdate {
+    properties?: ClusterResourcePlacementUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** Kubernetes objects, and the members of a fleet on which they shall be (KubeFleet, ClusterResourcePlacement). Every change of the objects, the overrides or the way they are applied is a revision, kept by its content; a rollout run brings it to the members. */
+export interface ClusterResourcePlacementUpdateProperties {
+    /** The Kubernetes objects as they shall be on every member: apiVersion, kind, metadata.name and the rest. No status, no generateName. */
+    manifests?: any[] | undefined;
+    policy?: PlacementPolicyUpdate;
+    strategy?: RolloutStrategyUpdate;
+    /** What is different on some members; later ones win. */
+    overrides?: ResourceOverride[] | undefined;
+    applyStrategy?: ApplyStrategyUpdate;
+    deleteStrategy?: DeleteStrategyUpdate;
+    /** How many revisions are kept, besides those that a member or a run still needs. */
+    revisionHistoryLimit?: number | undefined;
+    /** The objects may give rights over the whole cluster: roles with wildcards, bindings to cluster-admin, the verbs bind, escalate and impersonate. */
+    allowClusterEscalation?: boolean | undefined;
+
+    [key: string]: any;
+}
+
+export interface ClusterSelector {
+    clusterSelectorTerms?: ClusterSelectorTerm[];
+
+    [key: string]: any;
+}
+
+/** Labels and properties; everything in it must hold. */
+export interface ClusterSelectorTerm {
+    labelSelector?: LabelSelector;
+    propertySelector?: PropertySelector;
+    propertySorter?: PropertySorter;
+
+    [key: string]: any;
+}
+
+export interface ClusterSelectorUpdate {
+    clusterSelectorTerms?: ClusterSelectorTerm[] | undefined;
+
+    [key: string]: any;
+}
+
+/** A placement on one member. */
+export interface ClusterShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: ClusterProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface ClusterShownListResult {
+    value: ClusterShown[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+export enum ClusterState {
+    Available = "Available",
+    Progressing = "Progressing",
+    Failed = "Failed",
+    Offline = "Offline",
+    Pending = "Pending",
+    Removing = "Removing",
+}
+
+/** Whether the clusters keep the policies that are assigned to them. */
+export interface ComplianceNumbers {
+    compliant?: number;
+    nonCompliant?: number;
+    /** No policy has anything to say of them, or they were not judged yet. */
+    notJudged?: number;
+    /** Have a taint of a policy that they break. */
+    cordoned?: number;
+
+    [key: string]: any;
+}
+
+/** A condition as Kubernetes has it (meta/v1 Condition; KubeFleet's reasons). */
+export interface Condition {
+    type: string;
+    status: ConditionStatus;
+    reason: string;
+    message: string;
+    observedGeneration: number;
+    lastTransitionTime: string;
+
+    [key: string]: any;
+}
+
+export enum ConditionStatus {
+    True = "True",
+    False = "False",
+    Unknown = "Unknown",
+}
+
+/** A Kubernetes cluster: machines join it, and fleets place objects on it. The control plane reaches it at its API server (Push), or an agent in it reaches the control plane (Pull), as it must behind a NAT. */
 export interface ConnectedCluster {
     /** The resource's path. */
     readonly id?: string;
@@ -9691,7 +14052,7 @@ export interface ConnectedCluster {
     /** Changes with every change of the resource. */
     readonly etag?: string;
     systemData?: SystemData;
-    properties: ConnectedClusterProperties;
+    properties?: ConnectedClusterProperties;
     /** Where it is; cannot change. */
     location: string;
     /** At most 50. */
@@ -9708,16 +14069,34 @@ export interface ConnectedClusterListResult {
     [key: string]: any;
 }
 
-/** A Kubernetes cluster that machines join, known by its API server and a credential that may create bootstrap tokens and read nodes. */
+/** A Kubernetes cluster: machines join it, and fleets place objects on it. The control plane reaches it at its API server (Push), or an agent in it reaches the control plane (Pull), as it must behind a NAT. */
 export interface ConnectedClusterProperties {
-    /** Address of the API server, such as `https://10.0.0.10:6443`. */
-    apiServer: string;
+    access?: ClusterAccess;
+    /** Address of the API server, such as `https://10.0.0.10:6443`; with the access Push it must be given, unless there is a kubeconfig. */
+    apiServer?: string | undefined;
     /** PEM of the cluster's CA; the system's CAs when absent. */
     caCertificate?: string | undefined;
-    credentials: ClusterCredentials;
+    credentials?: ClusterCredentials;
+    /** Azure's: the public key by which its agent is known. It is kept and shown. */
+    agentPublicKeyCertificate?: string | undefined;
+    /** What somebody says that the cluster runs, such as k3s; what it was seen to run is in the inventory. */
+    distribution?: string | undefined;
+    /** What somebody says that the cluster runs on, such as azure_stack_hci. */
+    infrastructure?: string | undefined;
     readonly kubernetesVersion?: string | undefined;
-    readonly connectivityStatus?: string | undefined;
+    readonly totalNodeCount?: number | undefined;
+    /** Whole cores of all nodes. */
+    readonly totalCoreCount?: number | undefined;
+    /** With the access Pull: the version of the agent in the cluster. */
+    readonly agentVersion?: string | undefined;
+    readonly connectivityStatus?: ClusterConnectivity;
+    /** When the cluster was last heard of; while it is Connected, this is at most as old as it takes to be Offline. */
     readonly lastConnectivityTime?: string | undefined;
+    /** With the access Pull: until when the certificate of the agent is valid. */
+    readonly managedIdentityCertificateExpirationTime?: string | undefined;
+    readonly inventory?: ClusterInventory;
+    /** Why the cluster cannot be reached or looked at, as of the last attempt. */
+    readonly connectivityMessage?: string | undefined;
     readonly provisioningState?: ProvisioningState;
 
     [key: string]: any;
@@ -9732,13 +14111,20 @@ export interface ConnectedClusterUpdate {
     [key: string]: any;
 }
 
-/** A Kubernetes cluster that machines join, known by its API server and a credential that may create bootstrap tokens and read nodes. */
+/** A Kubernetes cluster: machines join it, and fleets place objects on it. The control plane reaches it at its API server (Push), or an agent in it reaches the control plane (Pull), as it must behind a NAT. */
 export interface ConnectedClusterUpdateProperties {
-    /** Address of the API server, such as `https://10.0.0.10:6443`. */
+    access?: ClusterAccess;
+    /** Address of the API server, such as `https://10.0.0.10:6443`; with the access Push it must be given, unless there is a kubeconfig. */
     apiServer?: string | undefined;
     /** PEM of the cluster's CA; the system's CAs when absent. */
     caCertificate?: string | undefined;
     credentials?: ClusterCredentialsUpdate;
+    /** Azure's: the public key by which its agent is known. It is kept and shown. */
+    agentPublicKeyCertificate?: string | undefined;
+    /** What somebody says that the cluster runs, such as k3s; what it was seen to run is in the inventory. */
+    distribution?: string | undefined;
+    /** What somebody says that the cluster runs on, such as azure_stack_hci. */
+    infrastructure?: string | undefined;
 
     [key: string]: any;
 }
@@ -9753,6 +14139,37 @@ export interface CordonParameters {
 export enum CordonStatus {
     Uncordoned = "Uncordoned",
     Cordoned = "Cordoned",
+}
+
+/** What was metered, and what it costs by the price sheets; the cost is absent when no price fits, for not priced is not free. */
+export interface CostLine {
+    meter: string;
+    product: string;
+    quantity: number;
+    unitOfMeasure: string;
+    currency?: string | undefined;
+    cost?: number | undefined;
+    note?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Whether the objects go from a member with the placement, or stay as nobody's. */
+export enum DeletePropagation {
+    Delete = "Delete",
+    Abandon = "Abandon",
+}
+
+export interface DeleteStrategy {
+    propagationPolicy?: DeletePropagation;
+
+    [key: string]: any;
+}
+
+export interface DeleteStrategyUpdate {
+    propagationPolicy?: DeletePropagation;
+
+    [key: string]: any;
 }
 
 /** The id of a resource that a deployment wrote. */
@@ -10031,6 +14448,18 @@ export interface ExportedTemplate {
     [key: string]: any;
 }
 
+/** How many clusters are exposed to a vulnerability, by the image that carries it and by region; and how many nodes run such an image, all of a cluster's where an add-on carries it. */
+export interface ExposureCount {
+    cve: string;
+    severity: VulnerabilitySeverity;
+    clusters: number;
+    nodes: number;
+    byImage: ValueCount[];
+    byRegion: ValueCount[];
+
+    [key: string]: any;
+}
+
 export interface FederatedIdentityCredential {
     id?: string | undefined;
     name?: string | undefined;
@@ -10049,6 +14478,233 @@ export interface FirmwareMinimum {
     version: string;
 
     [key: string]: any;
+}
+
+/** A set of connected clusters that are configured and updated together (Azure Kubernetes Fleet Manager, `Microsoft.ContainerService/fleets`). It costs nothing by itself and has no hub cluster. */
+export interface Fleet {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties?: FleetProperties;
+    /** Where it is; cannot change. */
+    location: string;
+    /** At most 50. */
+    tags?: { [key: string]: string; };
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface FleetListResult {
+    value: Fleet[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A cluster that belongs to a fleet (`fleets/members`); a cluster belongs to one fleet at most. */
+export interface FleetMember {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets/members */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: FleetMemberProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface FleetMemberListResult {
+    value: FleetMember[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A cluster that belongs to a fleet (`fleets/members`); a cluster belongs to one fleet at most. */
+export interface FleetMemberProperties {
+    /** The id of a `Microsoft.Kubernetes/connectedClusters`. */
+    clusterResourceId: string;
+    /** The update group that the member is in, by which stages name their members. */
+    group?: string | undefined;
+    /** What placements and stages select members by. */
+    labels?: { [key: string]: string; };
+    /** What keeps placements away that do not tolerate it (KubeFleet, MemberCluster taints). */
+    taints?: Taint[];
+    /** Connecting, Connected, Offline or Expired: as its cluster's. */
+    readonly connectivityStatus?: string | undefined;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface FleetMemberUpdate {
+    properties?: FleetMemberUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** A cluster that belongs to a fleet (`fleets/members`); a cluster belongs to one fleet at most. */
+export interface FleetMemberUpdateProperties {
+    /** The id of a `Microsoft.Kubernetes/connectedClusters`. */
+    clusterResourceId?: string | undefined;
+    /** The update group that the member is in, by which stages name their members. */
+    group?: string | undefined;
+    /** What placements and stages select members by. */
+    labels?: { [key: string]: string; } | undefined;
+    /** What keeps placements away that do not tolerate it (KubeFleet, MemberCluster taints). */
+    taints?: Taint[] | undefined;
+
+    [key: string]: any;
+}
+
+/** A set of connected clusters that are configured and updated together (Azure Kubernetes Fleet Manager, `Microsoft.ContainerService/fleets`). It costs nothing by itself and has no hub cluster. */
+export interface FleetProperties {
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** How a set of clusters stands: what they are and run, whether what is placed on them is available, what they cost, whether they keep the policies, and to what they are exposed. */
+export interface FleetScorecard {
+    clusters: ClusterNumbers;
+    /** The most frequent first, as in all lists here. */
+    kubernetesVersions: VersionCount[];
+    nodeImages: NodeImageCount[];
+    addOns: AddOnCount[];
+    placements: PlacementNumbers;
+    /** Of the last 30 days. */
+    cost: CostLine[];
+    compliance: ComplianceNumbers;
+    /** Clusters that are exposed to any vulnerability. */
+    exposedClusters?: number;
+    vulnerabilities: ExposureCount[];
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface FleetUpdate {
+    properties?: FleetUpdateProperties;
+    /** At most 50. */
+    tags?: { [key: string]: string; };
+
+    [key: string]: any;
+}
+
+/** A set of connected clusters that are configured and updated together (Azure Kubernetes Fleet Manager, `Microsoft.ContainerService/fleets`). It costs nothing by itself and has no hub cluster. */
+export interface FleetUpdateProperties {
+
+    [key: string]: any;
+}
+
+/** What a run waits for before it goes on (`fleets/gates`). Runs make gates and take them away again; people complete them. */
+export interface Gate {
+    readonly provisioningState?: GateProvisioningState;
+    displayName?: string | undefined;
+    gateType: GateType;
+    target: GateTarget;
+    state: GateState;
+    /** The principal who completed it. */
+    completedBy?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A gate that is made when a run comes to it. */
+export interface GateConfiguration {
+    displayName?: string | undefined;
+    type: GateType;
+
+    [key: string]: any;
+}
+
+/** What somebody wants of a gate. */
+export interface GatePatch {
+    properties?: GatePatchProperties;
+
+    [key: string]: any;
+}
+
+export interface GatePatchProperties {
+    state?: GateState;
+
+    [key: string]: any;
+}
+
+export enum GateProvisioningState {
+    Succeeded = "Succeeded",
+}
+
+/** A place in a run. */
+export interface GateRun {
+    /** The name of the run. */
+    name: string;
+    stage: string;
+    /** Absent for a gate of the stage itself. */
+    group?: string | undefined;
+    timing: GateTiming;
+
+    [key: string]: any;
+}
+
+/** A gate as it is read. */
+export interface GateShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    eTag: string;
+    properties: Gate;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface GateShownListResult {
+    value: GateShown[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Skipped: what it stood before was skipped, or its run ended. */
+export enum GateState {
+    Pending = "Pending",
+    Skipped = "Skipped",
+    Completed = "Completed",
+}
+
+/** What a gate holds up. */
+export interface GateTarget {
+    /** The id of the update run, or of the placement. */
+    id: string;
+    updateRunProperties?: GateRun;
+    rolloutRunProperties?: GateRun;
+
+    [key: string]: any;
+}
+
+/** Before or after what it is about. */
+export enum GateTiming {
+    Before = "Before",
+    After = "After",
+}
+
+/** Somebody must say that the run may go on. */
+export enum GateType {
+    Approval = "Approval",
 }
 
 /** One accelerator. */
@@ -10289,6 +14945,111 @@ export interface HardwareValidation {
     [key: string]: any;
 }
 
+/** A cluster of a fleet with all that is known of it. */
+export interface InsightCluster {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: InsightClusterProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface InsightClusterListResult {
+    value: InsightCluster[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface InsightClusterProperties {
+    memberId: string;
+    clusterId: string;
+    region: string | undefined;
+    connectivityStatus: string;
+    kubernetesVersion?: string | undefined;
+    nodeCount: number;
+    /** How many nodes run each image. */
+    nodeImages: { [key: string]: number; };
+    /** The version of each add-on. */
+    addOns: { [key: string]: string; };
+    labels: { [key: string]: string; };
+    /** Compliant, NonCompliant or NotJudged. */
+    complianceState: string;
+    /** The vulnerabilities that it is exposed to. */
+    cves: string[];
+    /** Taints of policies that it breaks. */
+    policyTaints: PolicyTaint[];
+    /** Since when its nodes are cordoned for that. */
+    cordonedAt?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Clusters with the same value of what they are grouped by; those without one have an empty value. */
+export interface InsightGroup {
+    value: string;
+    scorecard: FleetScorecard;
+
+    [key: string]: any;
+}
+
+/** One number of the scorecard over the last 30 days, oldest first. */
+export interface InsightHistory {
+    metric: string;
+    points: InsightPoint[];
+
+    [key: string]: any;
+}
+
+/** What the number last was in the hour or day that begins at the time. */
+export interface InsightPoint {
+    at: string;
+    value: number;
+    currency?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface InsightsProperties {
+    at: string;
+    /** Costs are of the days from here until now. */
+    costsSince: string;
+    total: FleetScorecard;
+    groupBy?: string | undefined;
+    /** The largest first; a cluster with several node images is in the group of each. */
+    groups?: InsightGroup[] | undefined;
+    /** Smaller groups that are left out. */
+    remainingGroups?: number | undefined;
+
+    [key: string]: any;
+}
+
+/** The scorecard of a fleet. */
+export interface InsightsShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: InsightsProperties;
+
+    [key: string]: any;
+}
+
+export enum JsonPatchOperation {
+    Add = "Add",
+    Remove = "Remove",
+    Replace = "Replace",
+}
+
+export interface JsonPatchOverride {
+    op: JsonPatchOperation;
+    path: string;
+    value?: any;
+
+    [key: string]: any;
+}
+
 /** A certificate; `key` is the DER in base64 and only read. */
 export interface KeyCredential {
     keyId?: string | undefined;
@@ -10301,6 +15062,37 @@ export interface KeyCredential {
     key?: string | undefined;
 
     [key: string]: any;
+}
+
+export enum LabelOperator {
+    In = "In",
+    NotIn = "NotIn",
+    Exists = "Exists",
+    DoesNotExist = "DoesNotExist",
+}
+
+/** One condition on a label. */
+export interface LabelRequirement {
+    key: string;
+    operator: LabelOperator;
+    values?: string[];
+
+    [key: string]: any;
+}
+
+/** Selects by labels; everything in it must hold, and an empty one selects all (Kubernetes, LabelSelector). */
+export interface LabelSelector {
+    matchLabels?: { [key: string]: string; };
+    matchExpressions?: LabelRequirement[];
+
+    [key: string]: any;
+}
+
+/** NewRevisionAfterRun: the last revision that was rolled out whole, and the new one when the run has succeeded. */
+export enum LateJoiner {
+    NewRevisionAfterRun = "NewRevisionAfterRun",
+    CurrentRevision = "CurrentRevision",
+    Ignore = "Ignore",
 }
 
 export interface LimitValue {
@@ -10368,6 +15160,78 @@ export interface LockOwner {
     [key: string]: any;
 }
 
+/** The MachineDeployment (`cluster.x-k8s.io/v1beta1`) that makes the nodes. */
+export interface MachineDeploymentReference {
+    /** Its name; the pool's when absent. */
+    name?: string | undefined;
+    namespace?: string;
+    /** The Kubernetes version of the nodes, such as v1.32.6; as it is when absent. */
+    kubernetesVersion?: string | undefined;
+    /** The node image, as the label kubernetes.azure.com/node-image-version names it; as it is when absent. */
+    nodeImageVersion?: string | undefined;
+    /** The `spec` of a MachineDeployment, to create one that is not there; a pool that created its MachineDeployment deletes it. */
+    spec?: any;
+
+    [key: string]: any;
+}
+
+/** The MachineDeployment (`cluster.x-k8s.io/v1beta1`) that makes the nodes. */
+export interface MachineDeploymentReferenceUpdate {
+    /** Its name; the pool's when absent. */
+    name?: string | undefined;
+    namespace?: string | undefined;
+    /** The Kubernetes version of the nodes, such as v1.32.6; as it is when absent. */
+    kubernetesVersion?: string | undefined;
+    /** The node image, as the label kubernetes.azure.com/node-image-version names it; as it is when absent. */
+    nodeImageVersion?: string | undefined;
+    /** The `spec` of a MachineDeployment, to create one that is not there; a pool that created its MachineDeployment deletes it. */
+    spec?: any;
+
+    [key: string]: any;
+}
+
+/** What a run does to each member. */
+export interface ManagedClusterUpdate {
+    upgrade: ManagedClusterUpgrade;
+    nodeImageSelection?: NodeImageSelection;
+
+    [key: string]: any;
+}
+
+/** What a run does to each member. */
+export interface ManagedClusterUpdateUpdate {
+    upgrade?: ManagedClusterUpgradeUpdate;
+    nodeImageSelection?: NodeImageSelectionUpdate;
+
+    [key: string]: any;
+}
+
+export interface ManagedClusterUpgrade {
+    type: ManagedClusterUpgradeType;
+    /** With Full and ControlPlaneOnly, such as 1.33.1. */
+    kubernetesVersion?: string | undefined;
+    addonVersion?: AddonVersion;
+
+    [key: string]: any;
+}
+
+/** Full: control plane, nodes and node images. NodeImageOnly: node images. ControlPlaneOnly: the control plane. AddonVersion, ours: one add-on. */
+export enum ManagedClusterUpgradeType {
+    Full = "Full",
+    NodeImageOnly = "NodeImageOnly",
+    ControlPlaneOnly = "ControlPlaneOnly",
+    AddonVersion = "AddonVersion",
+}
+
+export interface ManagedClusterUpgradeUpdate {
+    type?: ManagedClusterUpgradeType;
+    /** With Full and ControlPlaneOnly, such as 1.33.1. */
+    kubernetesVersion?: string | undefined;
+    addonVersion?: AddonVersionUpdate;
+
+    [key: string]: any;
+}
+
 /** A lock against accidents: it binds everybody, whatever their role, until it is removed. */
 export interface ManagementLock {
     /** The resource's path. */
@@ -10422,6 +15286,17 @@ export interface ManagementLockUpdateProperties {
     [key: string]: any;
 }
 
+export interface MemberUpdateStatus {
+    name: string;
+    status: UpdateStatus;
+    clusterResourceId: string;
+    /** Names the update of this member. */
+    operationId?: string | undefined;
+    message?: string | undefined;
+
+    [key: string]: any;
+}
+
 /** What is priced. */
 export interface MeterDetails {
     meterName: string;
@@ -10449,10 +15324,161 @@ export interface NicInventory {
     [key: string]: any;
 }
 
+/** Clusters with nodes of an image, and those nodes. */
+export interface NodeImageCount {
+    image: string;
+    clusters: number;
+    nodes: number;
+
+    [key: string]: any;
+}
+
+export interface NodeImageSelection {
+    type: NodeImageSelectionType;
+    /** With Custom. */
+    customNodeImageVersions?: NodeImageVersion[];
+
+    [key: string]: any;
+}
+
+export interface NodeImageSelectionStatus {
+    selectedNodeImageVersions: NodeImageVersion[];
+
+    [key: string]: any;
+}
+
+/** Latest: the newest that is known when a member is updated. Consistent: the newest that is known when the run starts. Custom: those that are given. */
+export enum NodeImageSelectionType {
+    Latest = "Latest",
+    Consistent = "Consistent",
+    Custom = "Custom",
+}
+
+export interface NodeImageSelectionUpdate {
+    type?: NodeImageSelectionType;
+    /** With Custom. */
+    customNodeImageVersions?: NodeImageVersion[] | undefined;
+
+    [key: string]: any;
+}
+
+export interface NodeImageVersion {
+    version: string;
+
+    [key: string]: any;
+}
+
+/** Nodes of a cluster that are alike (`connectedClusters/nodePools`): virtual ones, which Cluster API makes in the cluster, or physical ones, machines of the same resource group. A cluster may have pools of both kinds. */
+export interface NodePool {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.Kubernetes/connectedClusters/nodePools */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: NodePoolProperties;
+
+    [key: string]: any;
+}
+
+/** Virtual: Cluster API makes the nodes. Physical: they are machines of this control plane. */
+export enum NodePoolKind {
+    Virtual = "Virtual",
+    Physical = "Physical",
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface NodePoolListResult {
+    value: NodePool[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Nodes of a cluster that are alike (`connectedClusters/nodePools`): virtual ones, which Cluster API makes in the cluster, or physical ones, machines of the same resource group. A cluster may have pools of both kinds. */
+export interface NodePoolProperties {
+    kind: NodePoolKind;
+    /** How many nodes. */
+    count: number;
+    /** Fewer are refused. */
+    minCount?: number;
+    /** More are refused. */
+    maxCount?: number;
+    nodeLabels?: { [key: string]: string; };
+    /** As Azure writes them: `key=value:NoSchedule`. */
+    nodeTaints?: string[];
+    machineDeployment?: MachineDeploymentReference;
+    machines?: PoolMachines;
+    readonly readyCount?: number | undefined;
+    /** With the kind Virtual: the phase of the MachineDeployment, such as Running or ScalingUp. */
+    readonly phase?: string | undefined;
+    readonly nodes?: PoolNode[] | undefined;
+    /** The taints that the pool has put on its nodes. */
+    readonly appliedTaints?: string[] | undefined;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface NodePoolUpdate {
+    properties?: NodePoolUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** Nodes of a cluster that are alike (`connectedClusters/nodePools`): virtual ones, which Cluster API makes in the cluster, or physical ones, machines of the same resource group. A cluster may have pools of both kinds. */
+export interface NodePoolUpdateProperties {
+    kind?: NodePoolKind;
+    /** How many nodes. */
+    count?: number | undefined;
+    /** Fewer are refused. */
+    minCount?: number | undefined;
+    /** More are refused. */
+    maxCount?: number | undefined;
+    nodeLabels?: { [key: string]: string; } | undefined;
+    /** As Azure writes them: `key=value:NoSchedule`. */
+    nodeTaints?: string[] | undefined;
+    machineDeployment?: MachineDeploymentReferenceUpdate;
+    machines?: PoolMachinesUpdate;
+
+    [key: string]: any;
+}
+
 /** What a refused caller is told. */
 export interface NonComplianceMessage {
     message: string;
     policyDefinitionReferenceId?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface ObjectSelector {
+    kind?: string | undefined;
+    namespace?: string | undefined;
+    name?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** What is put into the cluster beside the agent. */
+export interface OnboardingToken {
+    /** The agent's onboarding token. */
+    token: string;
+    /** Until when an agent may register with it. */
+    expiresAt: string;
+    /** Where the agent registers. */
+    endpoint: string;
+
+    [key: string]: any;
+}
+
+/** How long the token shall be good: an hour unless something else is said. */
+export interface OnboardingTokenParameters {
+    expiresInSeconds?: number | undefined;
 
     [key: string]: any;
 }
@@ -10583,6 +15609,12 @@ export interface OsImageUpdateProperties {
     [key: string]: any;
 }
 
+/** Delete leaves the object out on those members. */
+export enum OverrideType {
+    JSONPatch = "JSONPatch",
+    Delete = "Delete",
+}
+
 /** A secret; the text only in the answer that made it. */
 export interface PasswordCredential {
     keyId?: string | undefined;
@@ -10600,6 +15632,83 @@ export interface PasswordProfile {
     forceChangePasswordNextSignIn?: boolean | undefined;
 
     [key: string]: any;
+}
+
+export interface PlacementAffinity {
+    clusterAffinity?: ClusterAffinity;
+
+    [key: string]: any;
+}
+
+export interface PlacementAffinityUpdate {
+    clusterAffinity?: ClusterAffinityUpdate;
+
+    [key: string]: any;
+}
+
+/** Placements on clusters, one for each cluster that a placement is on. */
+export interface PlacementNumbers {
+    available?: number;
+    progressing?: number;
+    failed?: number;
+    offline?: number;
+    pending?: number;
+    removing?: number;
+
+    [key: string]: any;
+}
+
+/** Which members a placement goes to (KubeFleet, PlacementPolicy). */
+export interface PlacementPolicy {
+    placementType?: PlacementType;
+    /** With PickFixed: the names of the members, at most 10,000. */
+    clusterNames?: string[];
+    /** With PickN: how many members. */
+    numberOfClusters?: number | undefined;
+    /** The short form of a selector: `env=prod,region in (southeastasia,eastasia),!canary`. Both this and the affinity must hold. */
+    memberSelector?: string | undefined;
+    affinity?: PlacementAffinity;
+    /** With PickN: how evenly the members spread over the values of a label. */
+    topologySpreadConstraints?: TopologySpreadConstraint[];
+    tolerations?: Toleration[];
+
+    [key: string]: any;
+}
+
+/** Which members a placement goes to (KubeFleet, PlacementPolicy). */
+export interface PlacementPolicyUpdate {
+    placementType?: PlacementType;
+    /** With PickFixed: the names of the members, at most 10,000. */
+    clusterNames?: string[] | undefined;
+    /** With PickN: how many members. */
+    numberOfClusters?: number | undefined;
+    /** The short form of a selector: `env=prod,region in (southeastasia,eastasia),!canary`. Both this and the affinity must hold. */
+    memberSelector?: string | undefined;
+    affinity?: PlacementAffinityUpdate;
+    /** With PickN: how evenly the members spread over the values of a label. */
+    topologySpreadConstraints?: TopologySpreadConstraint[] | undefined;
+    tolerations?: Toleration[] | undefined;
+
+    [key: string]: any;
+}
+
+/** How many members stand where. ControlPlane.Contracts.Fleets.PlacementSummary.Available, ControlPlane.Contracts.Fleets.PlacementSummary.Failed and ControlPlane.Contracts.Fleets.PlacementSummary.Progressing add up to ControlPlane.Contracts.Fleets.PlacementSummary.Selected. */
+export interface PlacementSummary {
+    selected: number;
+    available: number;
+    progressing: number;
+    failed: number;
+    offline: number;
+    removing: number;
+
+    [key: string]: any;
+}
+
+/** Every member that is selected, so many of them, or those that are named. */
+export enum PlacementType {
+    PickAll = "PickAll",
+    PickN = "PickN",
+    PickFixed = "PickFixed",
 }
 
 /** Puts a definition into force for a subscription, a resource group or a resource, and everything below it. */
@@ -10762,15 +15871,70 @@ export interface PolicyParameterValue {
     [key: string]: any;
 }
 
+/** A taint that a policy has put on a member, for its cluster does not comply; it goes when the cluster does. Its owner is the id of the policy assignment. */
+export interface PolicyTaint {
+    key: string;
+    value: string;
+    effect: TaintEffect;
+    owner: string;
+
+    [key: string]: any;
+}
+
 /** Where a definition comes from. */
 export enum PolicyType {
     Custom = "Custom",
     BuiltIn = "BuiltIn",
 }
 
+/** The machines that a pool may take, and what it makes of them. */
+export interface PoolMachines {
+    /** Machines by their id. */
+    machineIds?: string[];
+    /** Machines of the cluster's resource group that have all these tags. */
+    tags?: { [key: string]: string; };
+    /** The `osImages` resource to install. */
+    osImageId: string;
+
+    [key: string]: any;
+}
+
+/** The machines that a pool may take, and what it makes of them. */
+export interface PoolMachinesUpdate {
+    /** Machines by their id. */
+    machineIds?: string[] | undefined;
+    /** Machines of the cluster's resource group that have all these tags. */
+    tags?: { [key: string]: string; } | undefined;
+    /** The `osImages` resource to install. */
+    osImageId?: string | undefined;
+
+    [key: string]: any;
+}
+
+export interface PoolNode {
+    name: string;
+    ready: boolean;
+    /** Nothing new is scheduled on it. */
+    cordoned?: boolean;
+    /** Its node image, or else its operating system. */
+    image?: string | undefined;
+    /** The machine that it is, with the kind Physical. */
+    machineId?: string | undefined;
+
+    [key: string]: any;
+}
+
 export interface PowerOffParameters {
     /** Cut the power at once. */
     skipShutdown?: boolean;
+
+    [key: string]: any;
+}
+
+export interface PreferredClusterSelector {
+    /** From -100 to 100. */
+    weight: number;
+    preference: ClusterSelectorTerm;
 
     [key: string]: any;
 }
@@ -10886,6 +16050,40 @@ export interface ProcessorInventory {
     instructionSet?: string | undefined;
     totalCores?: number | undefined;
     totalThreads?: number | undefined;
+
+    [key: string]: any;
+}
+
+export enum PropertyOperator {
+    Eq = "Eq",
+    Ne = "Ne",
+    Gt = "Gt",
+    Ge = "Ge",
+    Lt = "Lt",
+    Le = "Le",
+    In = "In",
+    NotIn = "NotIn",
+    Exists = "Exists",
+}
+
+/** A condition on a property of the cluster, such as `kubernetes-fleet.io/node-count` or `resources.kubernetes-fleet.io/available-cpu`. */
+export interface PropertyRequirement {
+    name: string;
+    operator: PropertyOperator;
+    values?: string[];
+
+    [key: string]: any;
+}
+
+export interface PropertySelector {
+    matchExpressions?: PropertyRequirement[];
+
+    [key: string]: any;
+}
+
+export interface PropertySorter {
+    name: string;
+    sortOrder?: SortOrder;
 
     [key: string]: any;
 }
@@ -11090,8 +16288,42 @@ export interface ReimageParameters {
     [key: string]: any;
 }
 
+/** Which clusters of a fleet to remedy, and how: those that are exposed to a CVE, those that a filter selects, or those of both. */
+export interface RemediateParameters {
+    cve?: string | undefined;
+    /** As of the fleet's insights: `{name} eq|ne '{value}'`, joined by and. */
+    filter?: string | undefined;
+    target?: RemediationTarget;
+    /** Stages, as of an update run; without it and without an updateStrategyId the clusters are updated one by one. */
+    strategy?: any;
+    /** The id of an update strategy of the fleet. */
+    updateStrategyId?: string | undefined;
+    /** The name of the update run that is made; one is made up when absent. */
+    updateRunName?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Either a node image, or an add-on and its version. */
+export interface RemediationTarget {
+    nodeImage?: string | undefined;
+    addOn?: string | undefined;
+    /** Of the add-on. */
+    version?: string | undefined;
+
+    [key: string]: any;
+}
+
 export interface RemovePasswordBody {
     keyId: string;
+
+    [key: string]: any;
+}
+
+/** What one member has. */
+export interface Rendered {
+    member: string;
+    manifests: any[];
 
     [key: string]: any;
 }
@@ -11157,6 +16389,17 @@ export interface ResourceGroupUpdateProperties {
     [key: string]: any;
 }
 
+/** What is different on some members (KubeFleet, ClusterResourceOverride). */
+export interface ResourceOverride {
+    clusterSelector?: LabelSelector;
+    target?: ObjectSelector;
+    overrideType?: OverrideType;
+    /** Operations of RFC 6902; values may hold `${MEMBER-CLUSTER-NAME}` and `${MEMBER-CLUSTER-LABEL-KEY-…}`. */
+    jsonPatchOverrides?: JsonPatchOverride[];
+
+    [key: string]: any;
+}
+
 /** A resource as a client reads it; `properties` are those of the type followed by its status and `provisioningState`. */
 export interface ResourceRead {
     readonly id: string;
@@ -11191,6 +16434,38 @@ export interface ResourceTypeOperations {
 export enum ResultFormat {
     ObjectArray = "objectArray",
     Table = "table",
+}
+
+export interface RevisionProperties {
+    revision: number;
+    createdAt: string;
+    createdBy: string;
+    /** SHA-256 of the content, in hexadecimal digits. */
+    hash: string;
+    manifestCount: number;
+    overrides: ResourceOverride[];
+    /** Only when one revision is asked for. */
+    manifests?: any[] | undefined;
+
+    [key: string]: any;
+}
+
+/** A placement as it was at one time. */
+export interface RevisionShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: RevisionProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface RevisionShownListResult {
+    value: RevisionShown[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
 }
 
 /** That a principal has a role at a scope and everything below it (Microsoft.Authorization/roleAssignments). */
@@ -11330,6 +16605,157 @@ export interface RolePermissionsListResult {
     [key: string]: any;
 }
 
+/** Where to go back to. */
+export interface RollbackParameters {
+    /** The number of a revision that is kept; absent: the one that was rolled out before the present one. */
+    revision?: number | undefined;
+    /** How many members are changed at once: a number or a percentage. */
+    maxConcurrency?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** The members of a run; the parts add up to ControlPlane.Contracts.Fleets.RolloutCounts.Total. */
+export interface RolloutCounts {
+    total: number;
+    pending: number;
+    updating: number;
+    healthy: number;
+    failed: number;
+    deferred: number;
+    skipped: number;
+
+    [key: string]: any;
+}
+
+export enum RolloutFailureAction {
+    Stop = "Stop",
+    Rollback = "Rollback",
+}
+
+export enum RolloutKind {
+    Rollout = "Rollout",
+    Rollback = "Rollback",
+    Remediation = "Remediation",
+}
+
+export interface RolloutRunProperties {
+    kind: RolloutKind;
+    state: RolloutState;
+    revision: number;
+    previousRevision?: number | undefined;
+    clusters: RolloutCounts;
+    startTime: string;
+    endTime?: string | undefined;
+    message?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A revision on its way to the members. */
+export interface RolloutRunShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: RolloutRunProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface RolloutRunShownListResult {
+    value: RolloutRunShown[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Members that are changed before others are. */
+export interface RolloutStage {
+    name: string;
+    /** Which members, in the short form: `env=canary`. Absent: all that no earlier stage has. */
+    memberSelector?: string | undefined;
+    labelSelector?: LabelSelector;
+    /** The update groups whose members are in the stage; none: any. */
+    groups?: string[];
+    /** As the strategy's, for this stage. */
+    maxConcurrency?: string | undefined;
+    /** Members go in the order of this label's value, as numbers when all are; then by name. */
+    sortingLabelKey?: string | undefined;
+    beforeStageTasks?: StageTask[];
+    afterStageTasks?: StageTask[];
+
+    [key: string]: any;
+}
+
+/** Where a run stands. Paused by somebody and HealthyHold, after so many healthy members, wait for `resume`. */
+export enum RolloutState {
+    Running = "Running",
+    WaitingGate = "WaitingGate",
+    WaitingTimer = "WaitingTimer",
+    HealthyHold = "HealthyHold",
+    Paused = "Paused",
+    RollingBack = "RollingBack",
+    Succeeded = "Succeeded",
+    Stopped = "Stopped",
+    Failed = "Failed",
+    RolledBack = "RolledBack",
+    Superseded = "Superseded",
+}
+
+/** How a revision reaches the members of a placement, and when it stops (KubeFleet, ClusterStagedUpdateStrategy; OCM, RolloutStrategy). */
+export interface RolloutStrategy {
+    /** One after the other; a member is in the first stage that selects it. Without stages all members are in one. */
+    stages?: RolloutStage[];
+    /** How many members are changed at once where a stage does not say it: a number, or a percentage of the stage, rounded down but at least 1. */
+    maxConcurrency?: string;
+    /** Hold, until `resume`, whenever so many more members are healthy: a number, or a percentage of all members, rounded up. Absent: never. */
+    pauseAfterHealthyClusters?: string | undefined;
+    /** How many members may fail: a number, or a percentage of all members, rounded up. One more ends the run. */
+    maxFailures?: string;
+    /** A member that is not healthy after so many seconds counts as failed. */
+    progressDeadlineSeconds?: number;
+    onFailure?: RolloutFailureAction;
+    lateJoiner?: LateJoiner;
+
+    [key: string]: any;
+}
+
+/** How a revision reaches the members of a placement, and when it stops (KubeFleet, ClusterStagedUpdateStrategy; OCM, RolloutStrategy). */
+export interface RolloutStrategyUpdate {
+    /** One after the other; a member is in the first stage that selects it. Without stages all members are in one. */
+    stages?: RolloutStage[] | undefined;
+    /** How many members are changed at once where a stage does not say it: a number, or a percentage of the stage, rounded down but at least 1. */
+    maxConcurrency?: string | undefined;
+    /** Hold, until `resume`, whenever so many more members are healthy: a number, or a percentage of all members, rounded up. Absent: never. */
+    pauseAfterHealthyClusters?: string | undefined;
+    /** How many members may fail: a number, or a percentage of all members, rounded up. One more ends the run. */
+    maxFailures?: string | undefined;
+    /** A member that is not healthy after so many seconds counts as failed. */
+    progressDeadlineSeconds?: number | undefined;
+    onFailure?: RolloutFailureAction;
+    lateJoiner?: LateJoiner;
+
+    [key: string]: any;
+}
+
+/** A rollout run in a few words. */
+export interface RolloutSummary {
+    name: string;
+    kind: RolloutKind;
+    state: RolloutState;
+    revision: number;
+    /** The stage that is under way. */
+    stage?: string | undefined;
+    clusters: RolloutCounts;
+    startTime: string;
+    endTime?: string | undefined;
+    /** Why it stands where it stands, and what to do about it. */
+    message?: string | undefined;
+
+    [key: string]: any;
+}
+
 /** Exactly one disk must fit all that is given; none or several is an error before anything is written. Given nothing, the smallest non-removable disk of at least 8 GiB, if that is unique. */
 export interface RootDiskHint {
     serialNumber?: string | undefined;
@@ -11355,12 +16781,57 @@ export enum SafeguardMode {
     None = "None",
 }
 
+export interface ScaleParameters {
+    count: number;
+
+    [key: string]: any;
+}
+
 export interface ServicePrincipalBody {
     appId?: string | undefined;
     displayName?: string | undefined;
     accountEnabled?: boolean | undefined;
 
     [key: string]: any;
+}
+
+/** Another policy to try; without one the placement's own is. */
+export interface SimulateParameters {
+    policy?: PlacementPolicy;
+
+    [key: string]: any;
+}
+
+/** The members a placement would be on, which of them are new, and which it would leave. */
+export interface Simulated {
+    members: string[];
+    added: string[];
+    removed: string[];
+    shortage?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** What to leave out of a run. */
+export interface SkipParameters {
+    targets: SkipTarget[];
+
+    [key: string]: any;
+}
+
+export interface SkipTarget {
+    type: SkipTargetType;
+    /** The name of the member or the group; of the stage, for its wait too. */
+    name: string;
+
+    [key: string]: any;
+}
+
+export enum SkipTargetType {
+    Member = "Member",
+    Group = "Group",
+    Stage = "Stage",
+    AfterStageWait = "AfterStageWait",
 }
 
 /** Inclusive. */
@@ -11377,6 +16848,30 @@ export interface SlotRangeUpdate {
     last?: number | undefined;
 
     [key: string]: any;
+}
+
+/** Descending prefers more. */
+export enum SortOrder {
+    Ascending = "Ascending",
+    Descending = "Descending",
+}
+
+/** What must be over before a stage begins, or after it before the next one does. */
+export interface StageTask {
+    type: StageTaskType;
+    /** Of a TimedWait. */
+    waitSeconds?: number | undefined;
+    /** Of a ScheduledStart: not before then. */
+    startTime?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** An Approval is a gate that somebody completes (`fleets/gates`). */
+export enum StageTaskType {
+    Approval = "Approval",
+    TimedWait = "TimedWait",
+    ScheduledStart = "ScheduledStart",
 }
 
 /** One step of an operation as shown to people (the shape of Azure Operator Nexus' `stepStates[]`). */
@@ -11535,6 +17030,21 @@ export interface TagsWanted {
     [key: string]: any;
 }
 
+/** Keeps placements away that do not tolerate it. */
+export interface Taint {
+    key: string;
+    value?: string;
+    effect?: TaintEffect;
+
+    [key: string]: any;
+}
+
+/** ControlPlane.Contracts.Fleets.TaintEffect.NoSchedule keeps new placements away; ControlPlane.Contracts.Fleets.TaintEffect.NoExecute also takes those away that are there. */
+export enum TaintEffect {
+    NoSchedule = "NoSchedule",
+    NoExecute = "NoExecute",
+}
+
 /** The answer of `calculateTemplateHash`. */
 export interface TemplateHashResult {
     minifiedTemplate: string;
@@ -11565,6 +17075,241 @@ export enum TlsMode {
     SystemCa = "SystemCa",
     CaBundle = "CaBundle",
     Pinned = "Pinned",
+}
+
+/** Lets a placement on members in spite of a taint (Kubernetes, tolerations). */
+export interface Toleration {
+    /** Absent, with the operator Exists, tolerates every taint. */
+    key?: string | undefined;
+    operator?: TolerationOperator;
+    value?: string;
+    effect?: TaintEffect;
+
+    [key: string]: any;
+}
+
+export enum TolerationOperator {
+    Equal = "Equal",
+    Exists = "Exists",
+}
+
+export interface TopologySpreadConstraint {
+    /** By how much the fullest and the emptiest value may differ. */
+    maxSkew?: number;
+    topologyKey: string;
+    whenUnsatisfiable?: WhenUnsatisfiable;
+
+    [key: string]: any;
+}
+
+/** A gate of the run. */
+export interface UpdateGateStatus {
+    displayName?: string | undefined;
+    gateId: string;
+    status: UpdateStatus;
+
+    [key: string]: any;
+}
+
+/** The members whose `group` is this one. */
+export interface UpdateGroup {
+    name: string;
+    /** How many members of the group are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one. */
+    maxConcurrency?: string | undefined;
+    beforeGates?: GateConfiguration[];
+    afterGates?: GateConfiguration[];
+
+    [key: string]: any;
+}
+
+export interface UpdateGroupStatus {
+    name: string;
+    status: UpdateStatus;
+    members: MemberUpdateStatus[];
+    beforeGates?: UpdateGateStatus[];
+    afterGates?: UpdateGateStatus[];
+
+    [key: string]: any;
+}
+
+/** A new node image, Kubernetes version or add-on version on its way through the members of a fleet (`fleets/updateRuns`). Writing one starts nothing: `start` does. Its strategy is kept as it was when the run was written; its members are those of the fleet when it starts. */
+export interface UpdateRun {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets/updateRuns */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: UpdateRunProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface UpdateRunListResult {
+    value: UpdateRun[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A new node image, Kubernetes version or add-on version on its way through the members of a fleet (`fleets/updateRuns`). Writing one starts nothing: `start` does. Its strategy is kept as it was when the run was written; its members are those of the fleet when it starts. */
+export interface UpdateRunProperties {
+    /** The id of a `fleets/updateStrategies` of the same fleet. Without it and without ControlPlane.Contracts.Fleets.UpdateRun.Strategy all members are updated one by one. */
+    updateStrategyId?: string | undefined;
+    strategy?: UpdateRunStrategy;
+    managedClusterUpdate: ManagedClusterUpdate;
+    /** Only these members, by name, such as those that have to be remedied; none: all that the strategy names. */
+    members?: string[];
+    /** How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done. */
+    maxFailures?: string;
+    /** A member that is not updated after so many seconds counts as failed. */
+    memberDeadlineInSeconds?: number;
+    readonly status?: UpdateRunStatus;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** How far a run is: itself, its stages, their groups, their members. */
+export interface UpdateRunStatus {
+    status: UpdateStatus;
+    stages: UpdateStageStatus[];
+    nodeImageSelection?: NodeImageSelectionStatus;
+
+    [key: string]: any;
+}
+
+/** Stages, one after the other. */
+export interface UpdateRunStrategy {
+    stages: UpdateStage[];
+
+    [key: string]: any;
+}
+
+/** Stages, one after the other. */
+export interface UpdateRunStrategyUpdate {
+    stages?: UpdateStage[] | undefined;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface UpdateRunUpdate {
+    properties?: UpdateRunUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** A new node image, Kubernetes version or add-on version on its way through the members of a fleet (`fleets/updateRuns`). Writing one starts nothing: `start` does. Its strategy is kept as it was when the run was written; its members are those of the fleet when it starts. */
+export interface UpdateRunUpdateProperties {
+    /** The id of a `fleets/updateStrategies` of the same fleet. Without it and without ControlPlane.Contracts.Fleets.UpdateRun.Strategy all members are updated one by one. */
+    updateStrategyId?: string | undefined;
+    strategy?: UpdateRunStrategyUpdate;
+    managedClusterUpdate?: ManagedClusterUpdateUpdate;
+    /** Only these members, by name, such as those that have to be remedied; none: all that the strategy names. */
+    members?: string[] | undefined;
+    /** How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done. */
+    maxFailures?: string | undefined;
+    /** A member that is not updated after so many seconds counts as failed. */
+    memberDeadlineInSeconds?: number | undefined;
+
+    [key: string]: any;
+}
+
+/** Update groups whose members are updated at the same time; the next stage begins when all of them are done. */
+export interface UpdateStage {
+    name: string;
+    groups?: UpdateGroup[];
+    /** How long to wait before the next stage begins. */
+    afterStageWaitInSeconds?: number;
+    /** How many members of the stage are updated at once, over all of its groups: a number, or a percentage, rounded down but at least 1. Absent: as many as its groups allow. */
+    maxConcurrency?: string | undefined;
+    beforeGates?: GateConfiguration[];
+    afterGates?: GateConfiguration[];
+
+    [key: string]: any;
+}
+
+export interface UpdateStageStatus {
+    name: string;
+    status: UpdateStatus;
+    groups: UpdateGroupStatus[];
+    beforeGates?: UpdateGateStatus[];
+    afterGates?: UpdateGateStatus[];
+    afterStageWaitStatus?: WaitStatus;
+
+    [key: string]: any;
+}
+
+/** Pending waits: a run, a stage or a group for a gate, a member until it can be reached. */
+export enum UpdateState {
+    NotStarted = "NotStarted",
+    Running = "Running",
+    Pending = "Pending",
+    Stopping = "Stopping",
+    Stopped = "Stopped",
+    Skipped = "Skipped",
+    Failed = "Failed",
+    Completed = "Completed",
+}
+
+export interface UpdateStatus {
+    state: UpdateState;
+    startTime?: string | undefined;
+    completedTime?: string | undefined;
+    error?: ErrorDetail;
+
+    [key: string]: any;
+}
+
+/** In which order update runs go through a fleet (`fleets/updateStrategies`). A run keeps the strategy as it was when the run was written. */
+export interface UpdateStrategy {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets/updateStrategies */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: UpdateStrategyProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface UpdateStrategyListResult {
+    value: UpdateStrategy[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** In which order update runs go through a fleet (`fleets/updateStrategies`). A run keeps the strategy as it was when the run was written. */
+export interface UpdateStrategyProperties {
+    strategy: UpdateRunStrategy;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface UpdateStrategyUpdate {
+    properties?: UpdateStrategyUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** In which order update runs go through a fleet (`fleets/updateStrategies`). A run keeps the strategy as it was when the run was written. */
+export interface UpdateStrategyUpdateProperties {
+    strategy?: UpdateRunStrategyUpdate;
+
+    [key: string]: any;
 }
 
 /** What is used of a quota. */
@@ -11661,6 +17406,91 @@ export interface UserBody {
     [key: string]: any;
 }
 
+/** How many clusters have a value. */
+export interface ValueCount {
+    value: string;
+    clusters: number;
+
+    [key: string]: any;
+}
+
+/** Clusters of a Kubernetes version; the version is absent where it was never seen. */
+export interface VersionCount {
+    version?: string | undefined;
+    clusters: number;
+    nodes: number;
+
+    [key: string]: any;
+}
+
+/** A known vulnerability (`ControlPlane.Fleet/vulnerabilities`), named by its CVE: which node images and add-ons carry it. The catalogue stands at the tenant and is the same for every fleet; which clusters are exposed follows from what they were last seen to run. */
+export interface Vulnerability {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** ControlPlane.Fleet/vulnerabilities */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: VulnerabilityProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface VulnerabilityListResult {
+    value: Vulnerability[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** A known vulnerability (`ControlPlane.Fleet/vulnerabilities`), named by its CVE: which node images and add-ons carry it. The catalogue stands at the tenant and is the same for every fleet; which clusters are exposed follows from what they were last seen to run. */
+export interface VulnerabilityProperties {
+    severity: VulnerabilitySeverity;
+    description?: string | undefined;
+    /** Whatever fits one of them is affected. */
+    affects: AffectedComponent[];
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** How bad it is (CVSS, qualitative severity); ControlPlane.Contracts.Fleets.VulnerabilitySeverity.Unknown is what nobody has said. */
+export enum VulnerabilitySeverity {
+    Unknown = "Unknown",
+    Low = "Low",
+    Medium = "Medium",
+    High = "High",
+    Critical = "Critical",
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface VulnerabilityUpdate {
+    properties?: VulnerabilityUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** A known vulnerability (`ControlPlane.Fleet/vulnerabilities`), named by its CVE: which node images and add-ons carry it. The catalogue stands at the tenant and is the same for every fleet; which clusters are exposed follows from what they were last seen to run. */
+export interface VulnerabilityUpdateProperties {
+    severity?: VulnerabilitySeverity;
+    description?: string | undefined;
+    /** Whatever fits one of them is affected. */
+    affects?: AffectedComponent[] | undefined;
+
+    [key: string]: any;
+}
+
+export interface WaitStatus {
+    status: UpdateStatus;
+    waitDurationInSeconds: number;
+
+    [key: string]: any;
+}
+
 /** One resource; UnsupportedReason says why it would be refused. */
 export interface WhatIfChange {
     resourceId: string;
@@ -11718,6 +17548,17 @@ export interface WhatIfResult {
     error?: ErrorDetail;
 
     [key: string]: any;
+}
+
+/** Whether an object that was on the member already becomes the placement's (KubeFleet, applyStrategy.whenToTakeOver). */
+export enum WhenToTakeOver {
+    Always = "Always",
+    Never = "Never",
+}
+
+export enum WhenUnsatisfiable {
+    DoNotSchedule = "DoNotSchedule",
+    ScheduleAnyway = "ScheduleAnyway",
 }
 
 /** From fast to thorough; what each guarantees is in `docs/bare-metal.md`. */
