@@ -43,7 +43,8 @@ public sealed class UpdateRunTests(ControlPlaneFixture plane)
     {
         await using var site = await StartAsync(3, new(), "", "", "");
         await site.Plane.Database.ExecuteAsync("""
-            insert into cluster_inventories (cluster_key, node_images, add_ons, node_count, ready_node_count, core_count, memory_bytes, agent_epoch) values ($1, jsonb_build_object($2::text, 1), '{}', 1, 1, 4, 1, 0)
+            insert into cluster_inventories (cluster_key, node_images, add_ons, node_count, ready_node_count, core_count, memory_bytes, allocatable_milli_cpu, allocatable_memory_bytes, attempts, agent_epoch)
+            values ($1, jsonb_build_object($2::text, 1), '{}', 1, 1, 4, 1, 0, 0, 0, 0)
             on conflict (cluster_key) do update set node_images = excluded.node_images
             """, site.Cluster("store-0001").ToLowerInvariant(), Newer);
         await site.RunAsync("latest", new() { ["managedClusterUpdate"] = new JsonObject { ["upgrade"] = new JsonObject { ["type"] = "NodeImageOnly" }, ["nodeImageSelection"] = new JsonObject { ["type"] = "Consistent" } } });
