@@ -93,7 +93,7 @@ fleet_walk_through() {
     run_shown "${cpctl[@]}" placement resume stores/shop -g demo || return
     run_shown "${cpctl[@]}" "${shop[@]}" --var tag=bad || return
     run_shown "${cpctl[@]}" placement watch stores/shop -g demo || return
-    run_shown "${cpctl[@]}" placement clusters stores/shop -g demo --state Failed || return
+    run_shown "${cpctl[@]}" placement runs stores/shop -g demo || return
 }
 
 run_shown() {

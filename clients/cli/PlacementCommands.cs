@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace ControlPlane.Cli;
 
-/// <summary>`placement watch|pause|resume|rollback|clusters FLEET/NAME`: how a placement gets to its members.</summary>
+/// <summary>`placement watch|pause|resume|rollback|clusters|runs FLEET/NAME`: how a placement gets to its members.</summary>
 internal static class PlacementCommands
 {
     public const string Placement = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
@@ -19,6 +19,7 @@ internal static class PlacementCommands
             await ActAsync(client, id, "resume", body: null, cancel) is var code && code != ExitCode.Ok ? code : await WatchAsync(client, id, cancel)),
         Rollback(),
         Clusters(),
+        Runs(),
     };
 
     /// <summary>From an id, or from names separated by slashes, one for each level of the type.</summary>
@@ -53,6 +54,20 @@ internal static class PlacementCommands
         command.Add(state);
         return command;
     }
+
+    private static Command Runs() => Verb("runs", "List the runs, newest first.", async (client, id, _, cancel) =>
+    {
+        var table = new Table { Border = TableBorder.None };
+        table.AddColumns("RUN", "KIND", "REVISION", "STATE", "HEALTHY", "FAILED", "MESSAGE");
+        await foreach (var run in client.ListAsync(ResourceAddress.Versioned($"{id}/rolloutRuns"), cancel))
+        {
+            var properties = run.At("properties");
+            table.AddRow([.. new[] { run.Text("name"), properties.Text("kind"), $"{properties.Number("revision")}", properties.Text("state"), $"{properties.Number("clusters", "healthy")}", $"{properties.Number("clusters", "failed")}", properties.Text("message") }.Select(cell => new Text(cell ?? ""))]);
+        }
+
+        AnsiConsole.Write(table);
+        return ExitCode.Ok;
+    });
 
     private static Command Verb(string verb, string description, Func<Client, string, ParseResult, CancellationToken, Task<int>> run)
     {
