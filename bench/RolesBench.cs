@@ -8,7 +8,7 @@ namespace ControlPlane.Bench;
 internal static class RolesBench
 {
     private const int Users = 9_000;
-    private const int WarmUp = 1_000;
+    private const int WarmUp = 3_000;
     private const int Asked = 5_000;
     private const int Rounds = 5;
     private const int Repeated = 100_000;
