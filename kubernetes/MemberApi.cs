@@ -54,9 +54,6 @@ internal sealed class MemberApi(HttpClient http, Uri server, Func<Authentication
     public async Task<bool> MergeAsync(KubernetesKind kind, string name, object change, CancellationToken stop) =>
         await SendAsync(HttpMethod.Patch, kind.Path(space: null, name), JsonSerializer.SerializeToUtf8Bytes(change), "application/merge-patch+json", stop, HttpStatusCode.NotFound, HttpStatusCode.Conflict) is not null;
 
-    /// <summary>What is at a path.</summary>
-    public async Task<JsonElement> GetAsync(string path, CancellationToken stop) => (await SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop))!.Value;
-
     /// <summary>What is at a path; null when there is nothing, or it is not to be seen.</summary>
     public Task<JsonElement?> LookAsync(string path, CancellationToken stop) => SendAsync(HttpMethod.Get, path, body: default, contentType: null, stop, HttpStatusCode.NotFound, HttpStatusCode.Forbidden);
 

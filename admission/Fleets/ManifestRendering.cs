@@ -28,9 +28,6 @@ internal static class ManifestRendering
         return manifest;
     }
 
-    /// <summary>Whether any rule concerns any member differently than another: without one, all have the same.</summary>
-    public static bool IsSameForAll(IReadOnlyList<ResourceOverride> overrides) => overrides.Count == 0;
-
     private static bool IsMeant(ObjectSelector? target, JsonObject manifest) =>
         target is null || ((target.Kind is null || target.Kind == manifest["kind"]?.GetValue<string>()) && (target.Name is null || target.Name == manifest["metadata"]?["name"]?.GetValue<string>())
             && (target.Namespace is null || target.Namespace == manifest["metadata"]?["namespace"]?.GetValue<string>()));

@@ -46,6 +46,15 @@ public sealed class HostileTemplateTests
         Assert.True(GC.GetAllocatedBytesForCurrentThread() - allocated < 3L * 1024 * 1024 * 1024, "it allocated too much");
     }
 
+    [Theory]
+    [InlineData("x: [")]
+    [InlineData("x: {")]
+    [InlineData("- [a, {b: [")]
+    [InlineData("x: 'open")]
+    [InlineData("? [")]
+    public void YAML_that_breaks_off_is_a_fault_of_the_template(string text) =>
+        Assert.Contains("YAML", Assert.Throws<TemplateException>(() => TemplateYaml.Read(text)).Message, StringComparison.OrdinalIgnoreCase);
+
     [Fact]
     public void A_few_lines_of_YAML_cannot_stand_for_billions()
     {
