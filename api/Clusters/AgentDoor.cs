@@ -64,10 +64,13 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
             throw ArmErrors.Invalid([Shape.Fault("expiresInSeconds", $"must be from 1 to {LongestTokenLife}")]);
         var token = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(32));
         var until = time.GetUtcNow() + (parameters.ExpiresInSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : TokenLife);
+        var caller = http.Caller();
         await using var command = Sql.Command(source, """
-            insert into onboarding_tokens (cluster_key, token_hash, expires_at) values ($1, $2, $3)
-            on conflict (cluster_key) do update set token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_by = null, consumed_at = null
-            """, id.Key, Hash(token), until);
+            with issued as (
+                insert into onboarding_tokens (cluster_key, token_hash, expires_at) values ($1, $2, $3)
+                on conflict (cluster_key) do update set token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_by = null, consumed_at = null returning cluster_key)
+            insert into activities (at, subscription, resource_id, action, status, principal, correlation_id) select now(), $4, $5, $6, 'Succeeded', $7, $8 from issued
+            """, id.Key, Hash(token), until, id.Subscription.ToLowerInvariant(), row.Id, $"{ConnectedCluster.Type}/issueOnboardingToken/action", caller.Principal, caller.CorrelationId);
         await command.ExecuteNonQueryAsync(http.RequestAborted);
         http.Response.Headers.CacheControl = "no-store";
         await http.AnswerAsync(new OnboardingToken(token, until, http.BaseAddress()));

@@ -23,6 +23,9 @@ public sealed class AgentIdentityTests(ControlPlaneFixture plane)
         (await site.Arm.PostAsync($"{site.Cluster(pushed)}/issueOnboardingToken")).Is(409, "ClusterIsPushed");
         (await site.Arm.PostAsync($"{site.Cluster("nowhere")}/issueOnboardingToken")).Is(404, "ResourceNotFound");
         (await site.Arm.PostAsync($"{site.Cluster(pulled)}/issueOnboardingToken", new JsonObject { ["expiresInSeconds"] = 0 })).Is(400);
+        await site.OnboardAsync(pulled);
+        // Who gave it out stands in the activity log; the token does not.
+        Assert.Equal(1L, await site.Plane.Database.ScalarAsync("select count(*) from activities where lower(resource_id) = $1 and action like '%/issueOnboardingToken/action' and status = 'Succeeded'", site.Cluster(pulled).ToLowerInvariant()));
 
         await using var agent = await TestAgent.PlaceAsync(site, pulled);
         await using var thief = await TestAgent.PlaceAsync(site, pulled);
