@@ -117,6 +117,9 @@ internal sealed class OpenApiSchemas
             resource.Properties["tags"] = Tags();
         }
 
+        foreach (var ignored in type.IgnoredMembers)
+            resource.Properties[ignored] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "What Azure's clients send; it means nothing here, and is neither kept nor shown." }.With("x-ms-mutability", new JsonArray("create", "update"));
+
         return resource.With("x-ms-azure-resource", JsonValue.Create(true));
     }
 

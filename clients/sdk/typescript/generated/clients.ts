@@ -14057,6 +14057,8 @@ export interface ConnectedCluster {
     location: string;
     /** At most 50. */
     tags?: { [key: string]: string; };
+    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
+    identity?: any;
 
     [key: string]: any;
 }
