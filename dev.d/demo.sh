@@ -74,7 +74,8 @@ start_fleet() {
     stop_process "the simulated fleet" "$(run_value pids.fleet)" "$SIMULATORS_DLL"
     rm -f "$ready"
     : >"$log"
-    pid="$(umask 077; start_process "$log" dotnet "$SIMULATORS_DLL" --clusters "$1" --clock 0 --regions westeurope:2,southeastasia:1 --label ring=canary:1,early:3,broad:16 --ready-file "$ready")"
+    pid="$(umask 077; start_process "$log" dotnet "$SIMULATORS_DLL" --clusters "$1" --clock 0 --regions westeurope:2,southeastasia:1 --label ring=canary:1,early:3,broad:16 \
+        --node-images AKSUbuntu-2204gen2containerd-202601.13.0:1,AKSUbuntu-2204gen2containerd-202602.1.0:4 --add-on secrets-store-csi-driver=1.4.2:1,1.4.8:9 --ready-file "$ready")"
     record_pid fleet "$pid"
     wait_until 30 simulators_are_ready_or_dead "$ready" "$pid"
     [ -s "$ready" ] || { tail -n 20 "$log" >&2; fail "the simulated fleet does not start (.local/log/fleet.log)"; }
@@ -94,7 +95,33 @@ fleet_walk_through() {
     run_shown "${cpctl[@]}" "${shop[@]}" --var tag=bad || return
     run_shown "${cpctl[@]}" placement watch stores/shop -g demo || return
     run_shown "${cpctl[@]}" placement runs stores/shop -g demo || return
+    say ""
+    remedy_walk_through
 }
+
+# A vulnerability is remedied where it matters most; what breaks a policy is cordoned until it does not.
+remedy_walk_through() {
+    local cpctl=(dotnet "$CPCTL_DLL") asia="cve eq 'CVE-2026-31337' and region eq 'southeastasia'"
+    run_shown "${cpctl[@]}" apply -f "$ROOT/samples/vulnerability.yaml" || return
+    run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by region || return
+    run_shown "${cpctl[@]}" fleet clusters stores -g demo --filter "$asia" || return
+    run_shown "${cpctl[@]}" fleet remediate stores -g demo --cve CVE-2026-31337 --filter "region eq 'southeastasia'" || return
+    scorecard_says '.total.vulnerabilities[0].byRegion | all(.value != "southeastasia")' "no cluster in southeastasia is exposed" || return
+    run_shown "${cpctl[@]}" apply -f "$ROOT/samples/require-addon.yaml" || return
+    scorecard_says '.total.compliance | .nonCompliant > 0 and .cordoned == .nonCompliant' "every cluster with an old secrets driver is cordoned" || return
+    run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by addOns/secrets-store-csi-driver || return
+    run_shown "${cpctl[@]}" fleet remediate stores -g demo --filter "compliance eq 'NonCompliant'" --add-on secrets-store-csi-driver=1.4.8 || return
+    scorecard_says '.total.compliance | .nonCompliant + .cordoned == 0' "all clusters comply, none is cordoned" || return
+    run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by region || return
+}
+
+# scorecard_says JQ WHAT: waits until the fleet's scorecard does
+scorecard_says() {
+    wait_until 90 scorecard_matches "$1" || fail "it did not come to be that $2"
+    step "$2"
+}
+
+scorecard_matches() { CONTROLPLANE_RUN="$RUN_FILE" dotnet "$CPCTL_DLL" fleet insights stores -g demo -o json | jq -e "$1" >/dev/null; }
 
 run_shown() {
     local shown="$*"

@@ -32,6 +32,7 @@ debian_package() {
         sushy) echo python3-sushy ;;
         runuser) echo util-linux ;;
         certificates) echo ca-certificates ;;
+        kubectl) echo kubernetes-client ;;
         *) echo "$1" ;;
     esac
 }
@@ -103,7 +104,7 @@ cmd_doctor() {
     for name in curl jq openssl postgresql runuser; do
         have "$name" && say "ok       $name" || { say "missing  $name (for up: $(debian_package "$name"))"; ok=1; }
     done
-    for name in rabbitmq sushy python3 pgbench azure-cli npm; do
+    for name in rabbitmq sushy python3 pgbench azure-cli kubectl npm; do
         have "$name" && say "ok       $name" || { say "missing  $name (for test: $(debian_package "$name"))"; ok=1; }
     done
     return "$ok"

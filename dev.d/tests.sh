@@ -34,7 +34,7 @@ run_tests() {
 }
 
 cmd_test() {
-    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench azure-cli npm
+    need certificates jq curl openssl runuser postgresql rabbitmq sushy python3 pgbench azure-cli kubectl npm
     TEST_NPM_CLIENTS="$(npm_packages tests/Clients/npm)"
     export TEST_NPM_CLIENTS
     TEST_NPM_CONTRACT="$(npm_packages tests/Contract/npm)"

@@ -51,7 +51,7 @@ internal sealed partial class ResourceEnvelope(Locations locations)
     public static WantedResource Patch(RegisteredType type, string? version, JsonElement body, ResourceRow current)
     {
         var faults = new List<ErrorBody>();
-        foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal) && !IsEnvelopeEcho(member, current)))
+        foreach (var member in body.EnumerateObject().Where(member => !Patchable.Contains(member.Name, StringComparer.Ordinal) && !type.IgnoredMembers.Contains(member.Name, StringComparer.Ordinal) && !IsEnvelopeEcho(member, current)))
             faults.Add(new("InvalidRequestContent", $"'{member.Name}' cannot be patched; only {string.Join(" and ", Patchable)} can.", member.Name));
         var tags = body.TryGetProperty("tags", out var given) ? Tags(given, faults) : current.Tags;
         var properties = current.Properties;

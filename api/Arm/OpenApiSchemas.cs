@@ -117,9 +117,7 @@ internal sealed class OpenApiSchemas
             resource.Properties["tags"] = Tags();
         }
 
-        foreach (var ignored in type.IgnoredMembers)
-            resource.Properties[ignored] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "What Azure's clients send; it means nothing here, and is neither kept nor shown." }.With("x-ms-mutability", new JsonArray("create", "update"));
-
+        AddIgnored(resource, type);
         return resource.With("x-ms-azure-resource", JsonValue.Create(true));
     }
 
@@ -135,7 +133,14 @@ internal sealed class OpenApiSchemas
         };
         if (type.IsTracked)
             patch.Properties["tags"] = Tags();
+        AddIgnored(patch, type);
         return patch;
+    }
+
+    private static void AddIgnored(OpenApiSchema schema, RegisteredType type)
+    {
+        foreach (var ignored in type.IgnoredMembers)
+            schema.Properties![ignored] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "What Azure's clients send; it means nothing here, and is neither kept nor shown." }.With("x-ms-mutability", new JsonArray("create", "update"));
     }
 
     /// <summary>The same schema for a merge patch: nothing is required, nothing has a default, all may be null.</summary>

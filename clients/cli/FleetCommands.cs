@@ -16,7 +16,7 @@ internal static class FleetCommands
         var name = new Argument<string>("fleet") { Description = "Fleet name or resource id; it is created when it is not there." };
         var group = ResourceCommands.GroupOption();
         var file = new Option<string>("--clusters") { Description = "JSON file: {\"clusters\":[{\"name\",\"url\",\"ca\",\"token\",\"labels\":{…}}]}.", Required = true };
-        return new Command("fleet", "Fleets of clusters.")
+        var fleets = new Command("fleet", "Fleets of clusters.")
         {
             Session.Run(new Command("join", "Connect clusters and make them members of a fleet.") { name, group, file }, async (client, parsed, cancel) =>
             {
@@ -35,6 +35,9 @@ internal static class FleetCommands
                 return ExitCode.Ok;
             }),
         };
+        foreach (var command in InsightCommands.All())
+            fleets.Add(command);
+        return fleets;
     }
 
     private static async Task JoinAsync(Client client, string fleet, JsonObject cluster, CancellationToken cancel)

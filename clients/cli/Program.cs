@@ -1,5 +1,6 @@
 using System.CommandLine;
 using ControlPlane.Cli;
+using Spectre.Console;
 
 // cpctl: the control plane from a terminal. It knows addresses and verbs of the public API and nothing of its inside.
 var root = new RootCommand("Control the ControlPlane: apply resources, provision racks, watch operations.");
@@ -18,6 +19,10 @@ root.Add(FleetCommands.Create());
 root.Add(PlacementCommands.Create());
 root.Add(UsageCommand.Create());
 root.Add(LoginCommands.Version());
+
+// What a program reads is not broken to the width of a terminal.
+if (Console.IsOutputRedirected)
+    AnsiConsole.Profile.Width = short.MaxValue;
 
 var parsed = root.Parse(args);
 if (parsed.Errors.Count > 0)

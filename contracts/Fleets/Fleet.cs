@@ -23,6 +23,8 @@ public sealed record Fleet : IResource<Fleet, NoStatus>
         var parameters = request.Parameters.Deserialize<RemediateParameters>(Json.Options)!;
         if (string.IsNullOrEmpty(parameters.Cve) && string.IsNullOrEmpty(parameters.Filter))
             return new("NothingToRemediate", "Say which clusters are meant, by 'cve', by 'filter' or by both.", "cve");
+        if (parameters.MaxConcurrency is { } share && (!Share.IsValid(share, least: 1) || parameters.Strategy is not null || parameters.UpdateStrategyId is not null))
+            return new("WrongMaxConcurrency", "'maxConcurrency' must be a number from 1, such as 3, or a percentage from 1% to 100%, and belongs to a remediation without a strategy.", "maxConcurrency");
         if (parameters.Target is { } target && string.IsNullOrEmpty(target.NodeImage) == (string.IsNullOrEmpty(target.AddOn) || string.IsNullOrEmpty(target.Version)))
             return new("WrongRemediationTarget", "'target' must have either nodeImage, or addOn and version.", "target");
         return parameters.Target is null && string.IsNullOrEmpty(parameters.Cve) ? new("WrongRemediationTarget", "'target' is required without a CVE, whose fixed version it is otherwise.", "target") : null;

@@ -15,11 +15,15 @@ public sealed record RemediateParameters
     /// <summary>What the clusters shall run. Without it: what the catalogue says the CVE is fixed in.</summary>
     public RemediationTarget? Target { get; init; }
 
-    /// <summary>Stages, as of an update run; without it and without an updateStrategyId the clusters are updated one by one.</summary>
+    /// <summary>Stages, as of an update run; without it and without an updateStrategyId there is one stage.</summary>
     public JsonElement? Strategy { get; init; }
 
     /// <summary>The id of an update strategy of the fleet.</summary>
     public string? UpdateStrategyId { get; init; }
+
+    /// <summary>Without a strategy, how many clusters are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one.</summary>
+    /// <example>10%</example>
+    public string? MaxConcurrency { get; init; }
 
     /// <summary>The name of the update run that is made; one is made up when absent.</summary>
     public string? UpdateRunName { get; init; }

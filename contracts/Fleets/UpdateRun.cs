@@ -28,6 +28,10 @@ public sealed record UpdateRun : IResource<UpdateRun, UpdateRunProgress>
     /// <summary>Only these members, by name, such as those that have to be remedied; none: all that the strategy names.</summary>
     public IReadOnlyList<string> Members { get; init; } = [];
 
+    /// <summary>Of a run without a strategy, how many members are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one.</summary>
+    /// <example>10%</example>
+    public string? MaxConcurrency { get; init; }
+
     /// <summary>How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done.</summary>
     /// <example>0</example>
     public string MaxFailures { get; init; } = "0";
@@ -48,6 +52,10 @@ public sealed record UpdateRun : IResource<UpdateRun, UpdateRunProgress>
     {
         if (wanted.Strategy is not null && wanted.UpdateStrategyId is not null)
             yield return new("strategy", "and updateStrategyId exclude each other; give one of them, or none");
+        if (wanted.MaxConcurrency is { } share && !Share.IsValid(share, least: 1))
+            yield return new("maxConcurrency", "must be a number from 1, such as 3, or a percentage from 1% to 100%");
+        else if (wanted.MaxConcurrency is not null && (wanted.Strategy is not null || wanted.UpdateStrategyId is not null))
+            yield return new("maxConcurrency", "belongs to a run without a strategy; the stages and groups of a strategy have their own");
         if (!Share.IsValid(wanted.MaxFailures, least: 0))
             yield return new("maxFailures", "must be a number from 0, such as 3, or a percentage from 0% to 100%");
         if (wanted.MemberDeadlineInSeconds is < 1 or > LongestDeadline)

@@ -131,6 +131,8 @@ public sealed class InsightTests(InsightFixture world)
         async Task<string?> CodeAsync(JsonObject parameters) => (await Arm.FinishAsync((await Arm.PostAsync($"{fleet}/remediate", parameters)).Is(202))).Json is var ended && ended.TryGetProperty("error", out var error) ? error.GetProperty("code").GetString() : null;
         (await Arm.PostAsync($"{fleet}/remediate", new JsonObject())).Is(409, "NothingToRemediate");
         (await Arm.PostAsync($"{fleet}/remediate", new JsonObject { ["filter"] = "tier eq 'gold'" })).Is(409, "WrongRemediationTarget");
+        foreach (var share in new[] { "0", "-1", "101%", "many" })
+            (await Arm.PostAsync($"{fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-2001", ["maxConcurrency"] = share })).Is(409, "WrongMaxConcurrency");
         (await Arm.PostAsync($"{fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-2001", ["target"] = new JsonObject { ["addOn"] = "coredns" } })).Is(409, "WrongRemediationTarget");
         Assert.Equal("RemediationTargetUnknown", await CodeAsync(new() { ["cve"] = "CVE-2026-2002" }));
         Assert.Equal("RemediationTargetUnknown", await CodeAsync(new() { ["cve"] = "CVE-2026-2003" }));

@@ -104,6 +104,8 @@ internal sealed class RemediateFleet(ResourceWrites writes, NpgsqlDataSource sou
             properties["strategy"] = JsonObject.Create(strategy);
         if (parameters.UpdateStrategyId is { } id)
             properties["updateStrategyId"] = id;
+        if (parameters.MaxConcurrency is { } share)
+            properties["maxConcurrency"] = share;
         return new() { ["properties"] = properties };
     }
 

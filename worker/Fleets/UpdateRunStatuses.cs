@@ -20,7 +20,7 @@ internal static class UpdateRunStatuses
             await using var row = await command.ExecuteReaderAsync(stop);
             if (!await row.ReadAsync(stop))
                 return null;
-            run = new(row.GetInt64(0), UpdateStages.Of(row.IsDBNull(1) ? null : Json.Read<UpdateRunStrategy>(row.GetString(1))), Enum.Parse<RolloutState>(row.GetString(2)), row.GetInt32(3), row.GetFieldValue<string[]>(4),
+            run = new(row.GetInt64(0), UpdateStages.Of(row.IsDBNull(1) ? null : Json.Read<UpdateRunStrategy>(row.GetString(1)), maxConcurrency: null), Enum.Parse<RolloutState>(row.GetString(2)), row.GetInt32(3), row.GetFieldValue<string[]>(4),
                 row.GetFieldValue<string[]>(5), row.IsDBNull(6) ? null : new(row.GetString(6), row.GetString(7)), Time(row, 8), Time(row, 9), row.GetString(10));
         }
 

@@ -46,7 +46,7 @@ internal static class UpdateRuns
     {
         if (await HoldAsync(connection, id, stop) is not { } run)
             return false;
-        var (stages, hasWork) = (UpdateStages.Of(run.Strategy), false);
+        var (stages, hasWork) = (UpdateStages.Of(run.Strategy, run.Wanted.MaxConcurrency), false);
         var strategy = UpdateStages.Rollout(stages, run.Wanted);
         await ReconcileAsync(connection, run, stages, stop);
         while (true)

@@ -15,7 +15,7 @@ internal static class UpdateStages
     public const string MemberPrefix = "Member/";
     public const string WaitPrefix = "AfterStageWait/";
 
-    public static IReadOnlyList<UpdateStage> Of(UpdateRunStrategy? strategy) => strategy?.Stages ?? [new() { Name = Only, Groups = [new() { Name = Only }] }];
+    public static IReadOnlyList<UpdateStage> Of(UpdateRunStrategy? strategy, string? maxConcurrency) => strategy?.Stages ?? [new() { Name = Only, Groups = [new() { Name = Only, MaxConcurrency = maxConcurrency }] }];
 
     /// <summary>Groups set the pace, so a stage without one of its own sets no limit.</summary>
     public static RolloutStrategy Rollout(IReadOnlyList<UpdateStage> stages, UpdateRun wanted) => new()

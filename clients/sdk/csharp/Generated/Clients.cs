@@ -34336,6 +34336,12 @@ namespace ControlPlane.Sdk
         [System.Text.Json.Serialization.JsonPropertyName("tags")]
         public System.Collections.Generic.IDictionary<string, string>? Tags { get; set; } = default!;
 
+        /// <summary>
+        /// What Azure's clients send; it means nothing here, and is neither kept nor shown.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("identity")]
+        public object? Identity { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]

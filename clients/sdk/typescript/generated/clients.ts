@@ -14109,6 +14109,8 @@ export interface ConnectedClusterUpdate {
     properties?: ConnectedClusterUpdateProperties;
     /** At most 50. */
     tags?: { [key: string]: string; };
+    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
+    identity?: any;
 
     [key: string]: any;
 }
