@@ -7,7 +7,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ControlPlane.Agent;
 
-/// <summary>The agent as one piece, so that its process and the tests compose the same thing.</summary>
+/// <summary>The agent as one piece, so that its process and the tests compose the same thing: that of one cluster, or those of all clusters in the file that <c>--members</c> names.</summary>
 internal static class AgentComposition
 {
     public static IHost Build(HostApplicationBuilder builder)
@@ -15,19 +15,55 @@ internal static class AgentComposition
         if (builder.Configuration["Agent:ConfigurationFile"] is { Length: > 0 } file)
             builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false);
         builder.Logging.AddFilter("System.Net.Http", LogLevel.Warning);
-        var settings = AgentSettings.From(builder.Configuration);
-        var member = ClusterAccess.Open(settings.Kubernetes);
+        var settings = builder.Configuration["members"] is { Length: > 0 } members ? MembersFile.Read(members).Settings(builder.Configuration) : [AgentSettings.From(builder.Configuration)];
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton(settings);
-        builder.Services.AddSingleton(member);
-        builder.Services.AddSingleton(new AgentState(settings.StateDirectory));
-        builder.Services.AddSingleton(new Pauses(new Random(RandomNumberGenerator.GetInt32(int.MaxValue))));
-        builder.Services.AddSingleton(provider => new WorkTable(provider.GetRequiredService<TimeProvider>(), RandomNumberGenerator.GetInt32(100)));
-        builder.Services.AddSingleton<KubernetesKinds>();
-        builder.Services.AddSingleton<MemberApplier>();
-        builder.Services.AddSingleton<Hub>();
-        builder.Services.AddSingleton<Membership>();
-        builder.Services.AddHostedService<AgentLoop>();
+        builder.Services.AddHostedService(provider => Compose(settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         return builder.Build();
+    }
+
+    private static AgentHost Compose(IReadOnlyList<AgentSettings> all, TimeProvider time, ILoggerFactory logs)
+    {
+        var (applier, pauses, slots) = (new MemberApplier(new KubernetesKinds()), new Pauses(new Random(RandomNumberGenerator.GetInt32(int.MaxValue))), new SemaphoreSlim(AgentHost.AtOnce(all.Count)));
+        AgentLoop Loop(AgentSettings settings)
+        {
+            var logger = logs.CreateLogger(settings.Name is { } name ? $"{typeof(AgentLoop).FullName}.{name}" : typeof(AgentLoop).FullName!);
+            var state = new AgentState(settings.StateDirectory);
+            var hub = new Hub(settings, state, time);
+            return new(settings, new(settings, state, hub, pauses, time, logger), hub, ClusterAccess.Open(settings.Kubernetes), applier, new(time, RandomNumberGenerator.GetInt32(100)), pauses, slots, time, logger);
+        }
+
+        return new([.. all.Select(Loop)], pauses, slots, time);
+    }
+}
+
+/// <summary>Runs agents, each for itself: they share the process, what they know of Kubernetes' kinds, and how many clusters are worked on at once.</summary>
+internal sealed class AgentHost(IReadOnlyList<AgentLoop> agents, Pauses pauses, SemaphoreSlim slots, TimeProvider time) : BackgroundService
+{
+    /// <summary>Many agents begin one after the other, so many in a second.</summary>
+    private const int BeginsInASecond = 200;
+
+    /// <summary>How much is worked on at once.</summary>
+    public static int AtOnce(int agents) => Math.Min(64, 4 * agents);
+
+    protected override Task ExecuteAsync(CancellationToken stoppingToken) => Task.WhenAll(agents.Select(async agent =>
+    {
+        try
+        {
+            if (agents.Count > 1)
+                await Task.Delay(pauses.Within(TimeSpan.FromSeconds((double)agents.Count / BeginsInASecond)), time, stoppingToken);
+            await agent.RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // What is applied stays as it is.
+        }
+    }));
+
+    public override void Dispose()
+    {
+        foreach (var agent in agents)
+            agent.Dispose();
+        slots.Dispose();
+        base.Dispose();
     }
 }

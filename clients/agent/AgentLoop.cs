@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Clusters;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Kubernetes;
-using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace ControlPlane.Agent;
@@ -12,9 +11,10 @@ namespace ControlPlane.Agent;
 /// The agent's life: become known, then ask what is to be done, do it, and say how it stands, all three at once and none waiting for another. While the control plane is away it goes on with what
 /// it knows.
 /// </summary>
-internal sealed partial class AgentLoop(AgentSettings settings, Membership membership, Hub hub, MemberApi member, MemberApplier applier, WorkTable table, Pauses pauses, TimeProvider time, ILogger<AgentLoop> logger) : BackgroundService
+internal sealed partial class AgentLoop(
+    AgentSettings settings, Membership membership, Hub hub, MemberApi member, MemberApplier applier, WorkTable table, Pauses pauses, SemaphoreSlim slots, TimeProvider time, ILogger logger) : IDisposable
 {
-    private const int AtOnce = 4;
+    private const int MostAtOnce = 4;
     private const int MostOutcomes = 200;
     private const int MostBundles = 50;
 
@@ -22,26 +22,21 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<string, AgentBundle> bundles = new(StringComparer.Ordinal);
-    private readonly SemaphoreSlim slots = new(AtOnce, AtOnce);
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    public async Task RunAsync(CancellationToken stop)
     {
         try
         {
-            while (!stoppingToken.IsCancellationRequested)
-                await ServeAsync(await membership.EnsureAsync(stoppingToken), stoppingToken);
+            while (true)
+                await ServeAsync(await membership.EnsureAsync(stop), stop);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             LogStopped();
         }
     }
 
-    public override void Dispose()
-    {
-        slots.Dispose();
-        base.Dispose();
-    }
+    public void Dispose() => hub.Dispose();
 
     /// <summary>Until the certificate is renewed, or is refused.</summary>
     private async Task ServeAsync(AgentIdentity identity, CancellationToken stop)
@@ -84,7 +79,7 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
             {
                 if (attempt == 0)
                     LogUnreachable(failure.Message);
-                await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt++), time, stop);
+                await Task.Delay(pauses.After(failure.RetryAfter, attempt++), time, stop);
             }
         }
     }
@@ -95,7 +90,7 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
         {
             await slots.WaitAsync(stop);
             slots.Release();
-            foreach (var entry in table.Take(slots.CurrentCount))
+            foreach (var entry in table.Take(Math.Clamp(slots.CurrentCount, 1, MostAtOnce)))
             {
                 await slots.WaitAsync(CancellationToken.None);
                 _ = LookAsync(identity, entry, stop);
@@ -182,7 +177,7 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
             {
                 if (attempt == 0)
                     LogUnreachable(failure.Message);
-                await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt++), time, stop);
+                await Task.Delay(pauses.After(failure.RetryAfter, attempt++), time, stop);
             }
         }
     }

@@ -15,7 +15,11 @@ internal static class ClusterAccess
         if (settings.Kubeconfig is { } kubeconfig)
             return FromKubeconfig(File.ReadAllText(kubeconfig));
         if (settings.Server is { } server)
-            return new(Client(settings.CaFile is { } ca ? File.ReadAllText(ca) : null), server, FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is.")));
+        {
+            var token = settings.Token is { } given ? () => new("Bearer", given) : FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is."));
+            return new(Client(settings.CaFile is { } ca ? File.ReadAllText(ca) : settings.Ca), server, token);
+        }
+
         if (Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_HOST") is not { Length: > 0 } host)
             throw new InvalidOperationException("There is no cluster around the agent; set Agent:Kubernetes:Kubeconfig, or Server, TokenFile and CaFile.");
         var address = new UriBuilder(Uri.UriSchemeHttps, host, int.TryParse(Environment.GetEnvironmentVariable("KUBERNETES_SERVICE_PORT"), out var port) ? port : 443).Uri;

@@ -40,12 +40,11 @@ internal sealed class Hub : IDisposable
     /// <summary>What the control plane's clock is ahead of this one: it judges the tokens.</summary>
     private TimeSpan ahead;
 
-
     public Hub(AgentSettings settings, AgentState state, TimeProvider time)
     {
         (endpoint, this.time) = (settings.Endpoint, time);
         // What the agent was installed with stays good beside what the control plane gave it since.
-        var authorities = settings.EndpointCaFile is { } file ? File.ReadAllText(file) + "\n" + state.EndpointCa : state.EndpointCa;
+        var authorities = settings.EndpointCa is { } given && given != state.EndpointCa ? given + "\n" + state.EndpointCa : state.EndpointCa;
         http = new(new SocketsHttpHandler
         {
             ConnectTimeout = TimeSpan.FromSeconds(15), PooledConnectionIdleTimeout = TimeSpan.FromMinutes(5), AllowAutoRedirect = false, UseCookies = false, AutomaticDecompression = DecompressionMethods.GZip,

@@ -3,14 +3,15 @@ using Microsoft.Extensions.Logging;
 namespace ControlPlane.Agent;
 
 /// <summary>Sees to it that the agent has a certificate that is good: registers with a token when it has none, renews it in time, and says so when it needs a new token.</summary>
-internal sealed partial class Membership(AgentSettings settings, AgentState state, Hub hub, Pauses pauses, TimeProvider time, ILogger<Membership> logger)
+internal sealed partial class Membership(AgentSettings settings, AgentState state, Hub hub, Pauses pauses, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan LookForTokenEvery = TimeSpan.FromSeconds(1);
 
     /// <summary>After how long an agent that was refused tries once more: the cluster may have been connected again.</summary>
     private static readonly TimeSpan TryAgainAfter = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan LookAtCertificateEvery = TimeSpan.FromSeconds(1);
+    /// <summary>At the latest, for clocks are put right.</summary>
+    private static readonly TimeSpan LookAtCertificateEvery = TimeSpan.FromMinutes(1);
 
     private AgentIdentity? identity = state.Identity();
     private DateTimeOffset refusedAt = DateTimeOffset.MinValue;
@@ -24,7 +25,7 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
             var now = time.GetUtcNow();
             if (identity is { } known && known.ExpiresAt > now && now - refusedAt >= TryAgainAfter)
                 return known;
-            if (await TokenAsync(stop) is not { } token)
+            if (Token() is not { } token)
             {
                 SayOnce(identity is null ? "it has never registered" : identity.ExpiresAt <= now ? $"its certificate expired at {identity.ExpiresAt:O}" : "it was refused");
                 await Task.Delay(LookForTokenEvery, time, stop);
@@ -48,7 +49,7 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
             catch (HubUnreachableException failure)
             {
                 LogUnreachable(failure.Message);
-                await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt), time, stop);
+                await Task.Delay(pauses.After(failure.RetryAfter, attempt), time, stop);
             }
         }
     }
@@ -63,12 +64,14 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
     /// <summary>Until the certificate was renewed.</summary>
     public async Task RenewAsync(AgentIdentity present, CancellationToken stop)
     {
-        using var timer = new PeriodicTimer(LookAtCertificateEvery, time);
-        var attempt = 0;
-        while (await timer.WaitForNextTickAsync(stop))
+        for (var attempt = 0; ;)
         {
-            if (present.RenewAt > time.GetUtcNow())
+            if (present.RenewAt - time.GetUtcNow() is var left && left > TimeSpan.Zero)
+            {
+                await Task.Delay(left < LookAtCertificateEvery ? left : LookAtCertificateEvery, time, stop);
                 continue;
+            }
+
             try
             {
                 var credentials = await hub.RenewAsync(present, stop);
@@ -80,18 +83,18 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
             catch (HubUnreachableException failure)
             {
                 LogUnreachable(failure.Message);
-                await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt++), time, stop);
+                await Task.Delay(pauses.After(failure.RetryAfter, attempt++), time, stop);
             }
         }
     }
 
     /// <summary>A token that was not used before; null when there is none.</summary>
-    private async Task<string?> TokenAsync(CancellationToken stop)
+    private string? Token()
     {
         try
         {
-            var token = (await File.ReadAllTextAsync(settings.OnboardingTokenFile, stop)).Trim();
-            return token.Length > 0 && !state.HasUsed(token) ? token : null;
+            var token = settings.OnboardingToken()?.Trim();
+            return token is { Length: > 0 } && !state.HasUsed(token) ? token : null;
         }
         catch (Exception absent) when (absent is IOException or UnauthorizedAccessException)
         {
@@ -104,7 +107,7 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
         if (said == why)
             return;
         said = why;
-        LogNeedsToken(why, settings.OnboardingTokenFile);
+        LogNeedsToken(why, settings.OnboardingTokenAt);
     }
 
     [LoggerMessage(LogLevel.Information, "Registered as the agent of {Cluster}, number {Epoch}; the certificate is valid until {Until}")]
@@ -120,13 +123,22 @@ internal sealed partial class Membership(AgentSettings settings, AgentState stat
     private partial void LogUnreachable(string failure);
 }
 
-/// <summary>How long to wait before the next attempt: half a second, a second and so on up to half a minute, each agent a little differently, so that a fleet does not come back as one.</summary>
+/// <summary>How long to wait before the next attempt: half a second, a second and so on up to half a minute at most, each agent at a time of its own, so that a fleet does not come back as one.</summary>
 internal sealed class Pauses(Random random)
 {
     public TimeSpan Next(int attempt, double leastSeconds = 0.5)
     {
-        var most = Math.Min(30, leastSeconds * (1 << Math.Clamp(attempt, 0, 6)));
+        var most = TimeSpan.FromSeconds(Math.Min(30, leastSeconds * (1 << Math.Clamp(attempt, 0, 6))));
+        return (most / 4) + Within(most * 3 / 4);
+    }
+
+    /// <summary>Not before the control plane asks for it, and some time after that: those who were sent away together do not return together.</summary>
+    public TimeSpan After(TimeSpan? asked, int attempt) => asked is { } wait ? wait + Within(wait) + Next(attempt) : Next(attempt);
+
+    /// <summary>Some time up to this.</summary>
+    public TimeSpan Within(TimeSpan most)
+    {
         lock (random)
-            return TimeSpan.FromSeconds(most * (0.5 + (random.NextDouble() / 2)));
+            return most * random.NextDouble();
     }
 }
