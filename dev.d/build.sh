@@ -5,6 +5,7 @@ HOST_DLL="$BIN/Host/release/ControlPlane.Host.dll"
 WORKER_DLL="$BIN/Worker/release/ControlPlane.Worker.dll"
 SIMULATORS_DLL="$BIN/Simulators/release/ControlPlane.Simulators.dll"
 CPCTL_DLL="$BIN/Cli/release/cpctl.dll"
+AGENT_DLL="$BIN/Agent/release/ControlPlane.Agent.dll"
 
 # build NAME TARGET DLL...: TARGET is a solution, a solution filter or a project
 build() {
@@ -38,7 +39,7 @@ is_built() {
         -o -name '*.sql' -o -name '.editorconfig' \) -newer "$stamp" -print -quit)" ]
 }
 
-PRODUCT_DLLS=("$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL")
+PRODUCT_DLLS=("$HOST_DLL" "$WORKER_DLL" "$SIMULATORS_DLL" "$CPCTL_DLL" "$AGENT_DLL")
 
 build_product() { build product dev.d/product.slnf "${PRODUCT_DLLS[@]}"; }
 

@@ -71,8 +71,9 @@ walk_through() {
 # start_fleet CLUSTERS: simulated Kubernetes API servers; an image with the tag "bad" never becomes available in any
 start_fleet() {
     local pid ready="$LOCAL/fleet.json" log="$LOCAL/log/fleet.log" control
+    stop_process "the agents" "$(run_value pids.agents)" "$AGENT_DLL"
     stop_process "the simulated fleet" "$(run_value pids.fleet)" "$SIMULATORS_DLL"
-    rm -f "$ready"
+    rm -rf "$ready" "$LOCAL/agents.json" "$LOCAL/agents.json.state"
     : >"$log"
     pid="$(umask 077; start_process "$log" dotnet "$SIMULATORS_DLL" --clusters "$1" --clock 0 --regions westeurope:2,southeastasia:1 --label ring=canary:1,early:3,broad:16 \
         --node-images AKSUbuntu-2204gen2containerd-202601.13.0:1,AKSUbuntu-2204gen2containerd-202602.1.0:4 --add-on secrets-store-csi-driver=1.4.2:1,1.4.8:9 --ready-file "$ready")"
@@ -84,11 +85,22 @@ start_fleet() {
     step "simulators: $1 Kubernetes clusters"
 }
 
+# The agents of all clusters that the control plane cannot call; each would run in its cluster (deploy/agent.yaml).
+start_agents() {
+    local pid
+    : >"$LOCAL/log/agents.log"
+    pid="$(umask 077; start_process "$LOCAL/log/agents.log" dotnet "$AGENT_DLL" --members "$LOCAL/agents.json")"
+    record_pid agents "$pid"
+    step "the agents of $(json '.members | length' "$LOCAL/agents.json") clusters"
+}
+
 # A revision goes out in stages, holds, goes on; a bad one is caught and goes back by itself.
 fleet_walk_through() {
     local cpctl=(dotnet "$CPCTL_DLL") shop=(apply --wait -f "$ROOT/samples/placement.yaml")
     start_fleet "$1"
-    run_shown "${cpctl[@]}" fleet join stores -g demo --clusters "$LOCAL/fleet.json" || return
+    run_shown "${cpctl[@]}" fleet join stores -g demo --clusters "$LOCAL/fleet.json" --pull 50% --agents-file "$LOCAL/agents.json" || return
+    start_agents
+    scorecard_says '.total.clusters | .connected == .total' "all clusters are connected, half of them by their agents"
     run_shown "${cpctl[@]}" "${shop[@]}" --var tag=1.0 || return
     run_shown "${cpctl[@]}" placement watch stores/shop -g demo || return
     run_shown "${cpctl[@]}" placement resume stores/shop -g demo || return
@@ -113,6 +125,19 @@ remedy_walk_through() {
     run_shown "${cpctl[@]}" fleet remediate stores -g demo --filter "compliance eq 'NonCompliant'" --add-on secrets-store-csi-driver=1.4.8 || return
     scorecard_says '.total.compliance | .nonCompliant + .cordoned == 0' "all clusters comply, none is cordoned" || return
     run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by region || return
+    inspect_member
+}
+
+# Kubernetes itself has the last word.
+inspect_member() {
+    local name config="$LOCAL/kubeconfig"
+    name="$(json .clusters[1].name "$LOCAL/fleet.json")"
+    command -v kubectl >/dev/null || { step "there is no kubectl here to look into $name with"; return 0; }
+    (umask 077; jq --arg name "$name" '.clusters[] | select(.name == $name) | {apiVersion: "v1", kind: "Config", "current-context": .name,
+        clusters: [{name: .name, cluster: {server: .url, "certificate-authority-data": (.ca | @base64)}}], users: [{name: "admin", user: {token: .token}}],
+        contexts: [{name: .name, context: {cluster: .name, user: "admin"}}]}' "$LOCAL/fleet.json" >"$config")
+    say "\$ kubectl --kubeconfig .local/kubeconfig get nodes,deployments -A"
+    kubectl --kubeconfig "$config" get nodes,deployments -A
 }
 
 # scorecard_says JQ WHAT: waits until the fleet's scorecard does

@@ -141,9 +141,10 @@ stop_stack() {
             host) stop_process "$name" "$pid" "$HOST_DLL" ;;
             worker-*) stop_process "$name" "$pid" "$WORKER_DLL" ;;
             simulators|fleet) stop_process "$name" "$pid" "$SIMULATORS_DLL" ;;
+            agents) stop_process "$name" "$pid" "$AGENT_DLL" ;;
         esac
     done < <(json '.pids | to_entries[] | "\(.key) \(.value)"' "$RUN_FILE")
-    rm -f "$RUN_FILE" "$LOCAL/simulators.json" "$LOCAL/fleet.json"
+    rm -rf "$RUN_FILE" "$LOCAL/simulators.json" "$LOCAL/fleet.json" "$LOCAL/agents.json" "$LOCAL/agents.json.state"
 }
 
 cmd_down() {
