@@ -24,12 +24,14 @@ internal static class AgentComposition
     private static AgentHost Compose(IReadOnlyList<AgentSettings> all, TimeProvider time, ILoggerFactory logs)
     {
         var (applier, pauses, slots) = (new MemberApplier(new KubernetesKinds()), new Pauses(new Random(RandomNumberGenerator.GetInt32(int.MaxValue))), new SemaphoreSlim(AgentHost.AtOnce(all.Count)));
+        var clients = new Dictionary<string, HttpClient>(StringComparer.Ordinal);
         AgentLoop Loop(AgentSettings settings)
         {
             var logger = logs.CreateLogger(settings.Name is { } name ? $"{typeof(AgentLoop).FullName}.{name}" : typeof(AgentLoop).FullName!);
             var state = new AgentState(settings.StateDirectory);
             var hub = new Hub(settings, state, time);
-            return new(settings, new(settings, state, hub, pauses, time, logger), hub, ClusterAccess.Open(settings.Kubernetes), applier, new(time, RandomNumberGenerator.GetInt32(100)), pauses, slots, time, logger);
+            var member = ClusterAccess.Open(settings.Kubernetes, clients);
+            return new(settings, new(settings, state, hub, pauses, time, logger), hub, member, applier, new(time, RandomNumberGenerator.GetInt32(100)), new(member, time, logger), pauses, slots, time, logger);
         }
 
         return new([.. all.Select(Loop)], pauses, slots, time);
