@@ -49,8 +49,9 @@ internal sealed record AgentUpkeep(IReadOnlyList<AgentUpdate> Updates, AgentCord
         foreach (var outcome in outcomes.GroupBy(one => one.Run).Select(one => one.Last()).OrderBy(one => one.Run))
         {
             // The next look is the agent's own affair: that there will be one is all that the row says.
-            await using var store = Sql.Command(connection, UpdateRunSql.Store, outcome.Run, member, outcome.Claim, (short)outcome.State, AgentReports.Short(outcome.Message, AgentReports.LongestText), 0,
-                outcome.State is RolloutMemberState.Updating or RolloutMemberState.Deferred ? 0d : NpgsqlDbType.Double);
+            object again = outcome.State is RolloutMemberState.Updating or RolloutMemberState.Deferred ? (object)0d : NpgsqlDbType.Double;
+            var message = AgentReports.Short(outcome.Message, AgentReports.LongestText);
+            await using var store = Sql.Command(connection, UpdateRunSql.Store, outcome.Run, member, outcome.Claim, (short)outcome.State, message, 0, again);
             await store.ExecuteNonQueryAsync(cancel);
         }
 

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Fleets;
 using Npgsql;
@@ -15,6 +16,7 @@ internal enum WorkKind
 }
 
 /// <summary>A part of an agent's work, and which state of it is wanted.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct WorkPart(WorkKind Kind, long Id, long Generation);
 
 /// <summary>What stands for all that is to be done on a cluster, as a number. Pure.</summary>

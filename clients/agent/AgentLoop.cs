@@ -28,7 +28,7 @@ internal sealed partial class AgentLoop(
         try
         {
             while (true)
-                await ServeAsync(await membership.EnsureAsync(stop), stop);
+                await LiveAsync(stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -37,6 +37,20 @@ internal sealed partial class AgentLoop(
     }
 
     public void Dispose() => hub.Dispose();
+
+    /// <summary>One identity long. Whatever goes wrong, such as a disk that is full, it begins again: others may run in the same process.</summary>
+    private async Task LiveAsync(CancellationToken stop)
+    {
+        try
+        {
+            await ServeAsync(await membership.EnsureAsync(stop), stop);
+        }
+        catch (Exception failure) when (!stop.IsCancellationRequested)
+        {
+            LogFailed(failure);
+            await Task.Delay(pauses.Next(4), time, stop);
+        }
+    }
 
     /// <summary>Until the certificate is renewed, or is refused.</summary>
     private async Task ServeAsync(AgentIdentity identity, CancellationToken stop)

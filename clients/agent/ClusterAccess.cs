@@ -19,7 +19,8 @@ internal static class ClusterAccess
             return FromKubeconfig(File.ReadAllText(kubeconfig), Client);
         if (settings.Server is { } server)
         {
-            var token = settings.Token is { } given ? () => new("Bearer", given) : FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is."));
+            var token = settings.Token is { } given ? () => new("Bearer", given)
+                : FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is."));
             return new(Client(settings.CaFile is { } ca ? File.ReadAllText(ca) : settings.Ca), server, token);
         }
 
