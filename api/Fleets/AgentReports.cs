@@ -11,7 +11,7 @@ namespace ControlPlane.Api.Fleets;
 /// <summary>Stores what an agent says of its cluster, by the statements with which the worker stores what it saw itself. What it says of anything that is not its own finds no row.</summary>
 internal static class AgentReports
 {
-    private const int LongestText = 1000;
+    public const int LongestText = 1000;
     private const int LongestName = 200;
     private const int MostNames = 200;
 
@@ -24,7 +24,13 @@ internal static class AgentReports
             await StoreAsync(connection, cluster, inventory, status.AgentVersion, cancel);
         // Of two outcomes for one placement the later one counts: one statement writes a row once.
         var outcomes = status.Items.GroupBy(item => item.Placement).Select(one => one.Last()).ToList();
-        var placements = outcomes.Count > 0 && await MemberAsync(connection, cluster, cancel) is { } member ? await StoreAsync(connection, member, outcomes, cancel) : [];
+        IReadOnlyList<int> placements = [];
+        if ((outcomes.Count > 0 || status.Updates.Count > 0 || status.SettledCordon is not null) && await MemberAsync(connection, cluster, cancel) is { } member)
+        {
+            placements = outcomes.Count > 0 ? await StoreAsync(connection, member, outcomes, cancel) : [];
+            await AgentUpkeep.StoreAsync(connection, member, status.Updates, status.SettledCordon, cancel);
+        }
+
         await transaction.CommitAsync(cancel);
         return placements;
     }
@@ -77,5 +83,5 @@ internal static class AgentReports
     private static Dictionary<string, TValue> Few<TValue>(IReadOnlyDictionary<string, TValue> all, Func<TValue, TValue?> shorten) =>
         all.OrderBy(one => one.Key, StringComparer.Ordinal).Where(one => one.Key.Length <= LongestName).Take(MostNames).ToDictionary(one => one.Key, one => shorten(one.Value)!, StringComparer.Ordinal);
 
-    private static string? Short(string? text, int most) => text?.Length > most ? text[..most] : text;
+    public static string? Short(string? text, int most) => text?.Length > most ? text[..most] : text;
 }

@@ -1,16 +1,33 @@
 using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
 using ControlPlane.Persistence;
+using ControlPlane.Persistence.Fleets;
 using Npgsql;
 
 namespace ControlPlane.Api.Fleets;
+
+/// <summary>What a part of an agent's work is.</summary>
+internal enum WorkKind
+{
+    Placement = 0,
+    Removal = 1,
+    Update = 2,
+    Cordon = 3,
+}
+
+/// <summary>A part of an agent's work, and which state of it is wanted.</summary>
+[StructLayout(LayoutKind.Auto)]
+internal readonly record struct WorkPart(WorkKind Kind, long Id, long Generation);
 
 /// <summary>What stands for all that is to be done on a cluster, as a number. Pure.</summary>
 internal static class WorkCursor
 {
     /// <summary>In whatever order: the sum of what stands for each; 0 for nothing.</summary>
-    public static long Of(IEnumerable<(int Placement, long Generation, bool IsUnscheduled)> items) => items.Aggregate(0L, (sum, item) => Add(sum, item.Placement, item.Generation, item.IsUnscheduled));
+    public static long Of(IEnumerable<WorkPart> parts) => parts.Aggregate(0L, Add);
 
-    public static long Add(long sum, int placement, long generation, bool isUnscheduled) => unchecked(sum + (long)Mix(Mix((ulong)placement) + ((ulong)generation << 1) + (isUnscheduled ? 1UL : 0UL))) & long.MaxValue;
+    public static long Add(long sum, WorkPart part) => unchecked(sum + (long)Mix(Mix((ulong)part.Id) + ((ulong)part.Generation << 2) + (ulong)part.Kind)) & long.MaxValue;
+
+    public static WorkPart Part(int placement, long generation, bool isUnscheduled) => new(isUnscheduled ? WorkKind.Removal : WorkKind.Placement, placement, generation);
 
     /// <summary>SplitMix64's finaliser: neighbours become far apart.</summary>
     private static ulong Mix(ulong value)
@@ -31,6 +48,14 @@ internal static class WorkCursor
 /// </summary>
 internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<AgentWaiting> logger) : BackgroundService
 {
+    private const string Wanted = $"""
+        select m.cluster_key, b.is_unscheduled::int, b.placement_id::bigint, b.generation from placement_bindings b join fleet_members m on m.id = b.member_id where b.due_at is not null and m.is_pull
+        union all
+        select m.cluster_key, 2, u.run_id, u.epoch::bigint from update_run_members u join update_runs r on r.id = u.run_id join fleet_members m on m.id = u.member_id where {UpdateRunSql.IsWanted} and m.is_pull
+        union all
+        select m.cluster_key, 3, 0, {AgentUpkeep.CordonGeneration} from fleet_members m where m.cordon_due_at is not null and m.is_pull
+        """;
+
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private readonly ConcurrentDictionary<string, Waiter> waiters = new(StringComparer.Ordinal);
 
@@ -80,16 +105,14 @@ internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider
     private async Task LookAsync(CancellationToken stop)
     {
         var due = new Dictionary<string, long>(StringComparer.Ordinal);
-        await using (var command = Sql.Command(source, """
-            select m.cluster_key, b.placement_id, b.generation, b.is_unscheduled from placement_bindings b join fleet_members m on m.id = b.member_id where b.due_at is not null and m.is_pull
-            """))
+        await using (var command = Sql.Command(source, Wanted))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
             while (await row.ReadAsync(stop))
             {
                 var key = row.GetString(0);
                 if (waiters.ContainsKey(key))
-                    due[key] = WorkCursor.Add(due.GetValueOrDefault(key), row.GetInt32(1), row.GetInt64(2), row.GetBoolean(3));
+                    due[key] = WorkCursor.Add(due.GetValueOrDefault(key), new((WorkKind)row.GetInt32(1), row.GetInt64(2), row.GetInt64(3)));
             }
         }
 

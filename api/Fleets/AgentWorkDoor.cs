@@ -17,13 +17,15 @@ namespace ControlPlane.Api.Fleets;
 /// Where agents fetch what is to be done on their clusters and say how it stands (<c>docs/agent.md</c>). Which cluster is asked for, nobody says: it is the one whose agent asks. The door stores
 /// what agents saw, as the worker does of clusters that it reaches itself; it decides nothing.
 /// </summary>
-internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication authentication, AgentHeartbeats heartbeats, AgentWaiting waiting, PreparedRevisions revisions, AgentBundles bundles, PlacementHints hints) : IDisposable
+internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication authentication, AgentHeartbeats heartbeats, AgentWaiting waiting, PreparedRevisions revisions, AgentBundles bundles, PlacementHints hints, IConfiguration configuration) : IDisposable
 {
     private const long LargestStatus = 1024 * 1024;
     private const int MostOutcomes = 1000;
 
     /// <summary>Requests that are worked on at once, which leaves the store to others; a waiting agent is none of them.</summary>
     private readonly ConcurrencyLimiter gate = new(new() { PermitLimit = 16, QueueLimit = 10_000, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
+
+    private readonly IReadOnlyList<string> nodeImages = configuration.GetSection("Fleets:NodeImages").Get<string[]>() ?? [];
 
     public static void Map(IEndpointRouteBuilder open)
     {
@@ -87,8 +89,10 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         if (Shape.Faults(body.RootElement, typeof(AgentStatus), "body") is { Count: > 0 } faults)
             throw ArmErrors.Invalid(faults);
         var status = body.RootElement.Deserialize<AgentStatus>(Json.Options)!;
-        if (status.Items.Count > MostOutcomes)
-            throw ArmErrors.Invalid([Shape.Fault("items", $"must have at most {MostOutcomes} entries")]);
+        if (status.Items.Count > MostOutcomes || status.Updates.Count > MostOutcomes)
+            throw ArmErrors.Invalid([Shape.Fault(status.Items.Count > MostOutcomes ? "items" : "updates", $"must have at most {MostOutcomes} entries")]);
+        if (status.Updates.Any(update => update.State is RolloutMemberState.Pending or RolloutMemberState.Skipped))
+            throw ArmErrors.Invalid([Shape.Fault("updates", "must have the states Updating, Deferred, Healthy or Failed; the others are not an agent's to say")]);
         hints.Reported(await AgentReports.StoreAsync(source, cluster, status, http.RequestAborted));
         http.Response.StatusCode = 204;
     }
@@ -111,7 +115,9 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
             });
         }
 
-        return new(WorkCursor.Of(items.Select(item => (item.Placement, item.Generation, item.IsUnscheduled))), items);
+        var upkeep = await AgentUpkeep.ReadAsync(source, cluster, nodeImages, cancel);
+        var parts = items.Select(item => WorkCursor.Part(item.Placement, item.Generation, item.IsUnscheduled)).Concat(upkeep.Updates.Select(update => new WorkPart(WorkKind.Update, update.Run, update.Claim)));
+        return new(WorkCursor.Of(upkeep.Cordon is { } cordon ? parts.Append(new(WorkKind.Cordon, 0, cordon.Generation)) : parts), items) { Updates = upkeep.Updates, Cordon = upkeep.Cordon };
     }
 
     /// <summary>What is to be done on a cluster, the most urgent first, and with what; without it the item says why.</summary>

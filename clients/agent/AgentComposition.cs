@@ -15,7 +15,9 @@ internal static class AgentComposition
         if (builder.Configuration["Agent:ConfigurationFile"] is { Length: > 0 } file)
             builder.Configuration.AddJsonFile(Path.GetFullPath(file), optional: false);
         builder.Logging.AddFilter("System.Net.Http", LogLevel.Warning);
-        var settings = builder.Configuration["members"] is { Length: > 0 } members ? MembersFile.Read(members).Settings(builder.Configuration) : [AgentSettings.From(builder.Configuration)];
+        var settings = builder.Configuration["members"] is { Length: > 0 } members
+            ? MembersFile.Read(members).Settings(builder.Configuration)
+            : [AgentSettings.From(builder.Configuration)];
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddHostedService(provider => Compose(settings, provider.GetRequiredService<TimeProvider>(), provider.GetRequiredService<ILoggerFactory>()));
         return builder.Build();
@@ -23,13 +25,17 @@ internal static class AgentComposition
 
     private static AgentHost Compose(IReadOnlyList<AgentSettings> all, TimeProvider time, ILoggerFactory logs)
     {
-        var (applier, pauses, slots) = (new MemberApplier(new KubernetesKinds()), new Pauses(new Random(RandomNumberGenerator.GetInt32(int.MaxValue))), new SemaphoreSlim(AgentHost.AtOnce(all.Count)));
+        var (applier, slots) = (new MemberApplier(new KubernetesKinds()), new SemaphoreSlim(AgentHost.AtOnce(all.Count)));
+        var pauses = new Pauses(new Random(RandomNumberGenerator.GetInt32(int.MaxValue)));
+        var clients = new Dictionary<string, HttpClient>(StringComparer.Ordinal);
         AgentLoop Loop(AgentSettings settings)
         {
             var logger = logs.CreateLogger(settings.Name is { } name ? $"{typeof(AgentLoop).FullName}.{name}" : typeof(AgentLoop).FullName!);
             var state = new AgentState(settings.StateDirectory);
             var hub = new Hub(settings, state, time);
-            return new(settings, new(settings, state, hub, pauses, time, logger), hub, ClusterAccess.Open(settings.Kubernetes), applier, new(time, RandomNumberGenerator.GetInt32(100)), pauses, slots, time, logger);
+            var member = ClusterAccess.Open(settings.Kubernetes, clients);
+            var membership = new Membership(settings, state, hub, pauses, time, logger);
+            return new(settings, membership, hub, member, applier, new(time, RandomNumberGenerator.GetInt32(100)), new(member, time, logger), pauses, slots, time, logger);
         }
 
         return new([.. all.Select(Loop)], pauses, slots, time);

@@ -12,7 +12,7 @@ namespace ControlPlane.Agent;
 /// it knows.
 /// </summary>
 internal sealed partial class AgentLoop(
-    AgentSettings settings, Membership membership, Hub hub, MemberApi member, MemberApplier applier, WorkTable table, Pauses pauses, SemaphoreSlim slots, TimeProvider time, ILogger logger) : IDisposable
+    AgentSettings settings, Membership membership, Hub hub, MemberApi member, MemberApplier applier, WorkTable table, Upkeep upkeep, Pauses pauses, SemaphoreSlim slots, TimeProvider time, ILogger logger) : IDisposable
 {
     private const int MostAtOnce = 4;
     private const int MostOutcomes = 200;
@@ -28,7 +28,7 @@ internal sealed partial class AgentLoop(
         try
         {
             while (true)
-                await ServeAsync(await membership.EnsureAsync(stop), stop);
+                await LiveAsync(stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -38,11 +38,25 @@ internal sealed partial class AgentLoop(
 
     public void Dispose() => hub.Dispose();
 
+    /// <summary>One identity long. Whatever goes wrong, such as a disk that is full, it begins again: others may run in the same process.</summary>
+    private async Task LiveAsync(CancellationToken stop)
+    {
+        try
+        {
+            await ServeAsync(await membership.EnsureAsync(stop), stop);
+        }
+        catch (Exception failure) when (!stop.IsCancellationRequested)
+        {
+            LogFailed(failure);
+            await Task.Delay(pauses.Next(4), time, stop);
+        }
+    }
+
     /// <summary>Until the certificate is renewed, or is refused.</summary>
     private async Task ServeAsync(AgentIdentity identity, CancellationToken stop)
     {
         using var served = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), ReportAsync(identity, served.Token)];
+        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), upkeep.RunAsync(served.Token), ReportAsync(identity, served.Token)];
         var first = await Task.WhenAny(parts);
         await served.CancelAsync();
         try
@@ -74,6 +88,7 @@ internal sealed partial class AgentLoop(
                 var work = await hub.WorkAsync(identity, cursor, settings.Wait, stop);
                 (cursor, attempt) = (work.Cursor, 0);
                 table.Replace(work.Items);
+                upkeep.Replace(work.Updates, work.Cordon);
             }
             catch (HubUnreachableException failure)
             {
@@ -162,16 +177,18 @@ internal sealed partial class AgentLoop(
         for (var attempt = 0; ;)
         {
             var outcomes = table.Untold(MostOutcomes);
-            var isInventoryDue = time.GetUtcNow() >= inventoryAt;
+            var others = upkeep.Untold();
+            var isInventoryDue = others.HasEnded || time.GetUtcNow() >= inventoryAt;
             var inventory = isInventoryDue ? await InventoryAsync(stop) : null;
             try
             {
-                if (outcomes.Count > 0 || inventory is not null)
-                    await hub.ReportAsync(identity, new() { Items = outcomes, Inventory = inventory, AgentVersion = Hub.AgentVersion }, stop);
+                if (outcomes.Count > 0 || !others.IsEmpty || inventory is not null)
+                    await hub.ReportAsync(identity, new() { Items = outcomes, Updates = others.Updates, SettledCordon = others.SettledCordon, Inventory = inventory, AgentVersion = Hub.AgentVersion }, stop);
                 table.Told(outcomes);
+                upkeep.Told(others);
                 inventoryAt = isInventoryDue ? time.GetUtcNow() + settings.InventoryEvery : inventoryAt;
                 attempt = 0;
-                await HappensAsync(table.News, inventoryAt - time.GetUtcNow(), stop);
+                await HappensAsync(Task.WhenAny(table.News, upkeep.News), inventoryAt - time.GetUtcNow(), stop);
             }
             catch (HubUnreachableException failure)
             {

@@ -36,9 +36,11 @@ internal sealed record AgentSettings
         var agent = configuration.GetSection("Agent");
         string Required(string name) => agent[name] is { Length: > 0 } value ? value : throw new InvalidOperationException($"Agent:{name} is not set (Agent__{name} in the environment).");
         var token = Required("OnboardingTokenFile");
+        if (!Uri.TryCreate(Required("Endpoint"), UriKind.Absolute, out var endpoint) || endpoint.Scheme != Uri.UriSchemeHttps)
+            throw new InvalidOperationException("Agent:Endpoint must be an https address.");
         return new AgentSettings
         {
-            Endpoint = Uri.TryCreate(Required("Endpoint"), UriKind.Absolute, out var endpoint) && endpoint.Scheme == Uri.UriSchemeHttps ? endpoint : throw new InvalidOperationException("Agent:Endpoint must be an https address."),
+            Endpoint = endpoint,
             EndpointCa = agent["EndpointCaFile"] is { } file ? File.ReadAllText(file) : null,
             OnboardingToken = () => File.Exists(token) ? File.ReadAllText(token) : null,
             OnboardingTokenAt = token,

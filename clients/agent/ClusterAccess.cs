@@ -10,13 +10,17 @@ internal static class ClusterAccess
 {
     private const string ServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-    public static MemberApi Open(KubernetesSettings settings)
+    /// <param name="settings">How it is reached.</param>
+    /// <param name="clients">Those that are there already, by authority: clusters with the same one share a handler, which keeps connections to each.</param>
+    public static MemberApi Open(KubernetesSettings settings, Dictionary<string, HttpClient> clients)
     {
+        HttpClient Client(string? ca) => clients.TryGetValue(ca ?? "", out var known) ? known : clients[ca ?? ""] = Make(ca);
         if (settings.Kubeconfig is { } kubeconfig)
-            return FromKubeconfig(File.ReadAllText(kubeconfig));
+            return FromKubeconfig(File.ReadAllText(kubeconfig), Client);
         if (settings.Server is { } server)
         {
-            var token = settings.Token is { } given ? () => new("Bearer", given) : FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is."));
+            var token = settings.Token is { } given ? () => new("Bearer", given)
+                : FromFile(settings.TokenFile ?? throw new InvalidOperationException("Agent:Kubernetes:TokenFile is not set, although Agent:Kubernetes:Server is."));
             return new(Client(settings.CaFile is { } ca ? File.ReadAllText(ca) : settings.Ca), server, token);
         }
 
@@ -27,7 +31,7 @@ internal static class ClusterAccess
     }
 
     /// <summary>The cluster and the token of the current context.</summary>
-    private static MemberApi FromKubeconfig(string text)
+    private static MemberApi FromKubeconfig(string text, Func<string?, HttpClient> client)
     {
         var yaml = new YamlStream();
         yaml.Load(new StringReader(text));
@@ -37,7 +41,7 @@ internal static class ClusterAccess
         var user = Named(root, "users", "user", Text(context, "user"));
         var token = Text(user, "token") ?? throw new InvalidOperationException("The user of the kubeconfig has no token; that of a service account is what the agent needs.");
         var ca = Text(cluster, "certificate-authority-data") is { } data ? System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(data)) : Text(cluster, "certificate-authority") is { } file ? File.ReadAllText(file) : null;
-        return new(Client(ca), new(Text(cluster, "server") ?? throw new InvalidOperationException("The cluster of the kubeconfig has no server.")), () => new("Bearer", token));
+        return new(client(ca), new(Text(cluster, "server") ?? throw new InvalidOperationException("The cluster of the kubeconfig has no server.")), () => new("Bearer", token));
     }
 
     private static YamlMappingNode Named(YamlMappingNode root, string list, string kind, string? name) =>
@@ -50,7 +54,7 @@ internal static class ClusterAccess
     /// <summary>A pod's token is replaced in its file while the pod runs.</summary>
     private static Func<AuthenticationHeaderValue?> FromFile(string path) => () => new("Bearer", File.ReadAllText(path).Trim());
 
-    private static HttpClient Client(string? ca) => new(new SocketsHttpHandler
+    private static HttpClient Make(string? ca) => new(new SocketsHttpHandler
     {
         PooledConnectionLifetime = TimeSpan.FromHours(1), ConnectTimeout = TimeSpan.FromSeconds(5), AllowAutoRedirect = false, UseCookies = false, UseProxy = false, MaxConnectionsPerServer = 4,
         SslOptions = { CertificateChainPolicy = Trust.Policy(ca) },

@@ -60,7 +60,8 @@ internal sealed class MembersFile
             var content = JsonSerializer.Deserialize<Content>(File.ReadAllBytes(path), Json.Options) ?? throw new InvalidOperationException($"{path} is empty.");
             if (content.Endpoint.Scheme != Uri.UriSchemeHttps)
                 throw new InvalidOperationException($"{path}: endpoint must be an https address.");
-            var wrong = content.Members.FirstOrDefault(member => member.Name is "" or "." or ".." || member.Name.AsSpan().IndexOfAny('/', '\\') >= 0) ?? content.Members.GroupBy(member => member.Name).FirstOrDefault(same => same.Count() > 1)?.First();
+            var wrong = content.Members.FirstOrDefault(member => member.Name is "" or "." or ".." || member.Name.AsSpan().IndexOfAny('/', '\\') >= 0)
+                ?? content.Members.GroupBy(member => member.Name, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1)?.First();
             return wrong is null ? content : throw new InvalidOperationException($"{path}: '{wrong.Name}' is no name of a member, or that of two: it names a directory of its own.");
         }
         catch (Exception failure) when (failure is JsonException or IOException or UnauthorizedAccessException)

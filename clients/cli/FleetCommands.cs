@@ -18,8 +18,8 @@ internal static class FleetCommands
         var name = new Argument<string>("fleet") { Description = "Fleet name or resource id; it is created when it is not there." };
         var group = ResourceCommands.GroupOption();
         var file = new Option<string>("--clusters") { Description = "JSON file: {\"clusters\":[{\"name\",\"url\",\"ca\",\"token\",\"labels\":{…}}]}.", Required = true };
-        var pull = new Option<string?>("--pull") { Description = "How many of the clusters an agent of their own reaches out from (access Pull), such as 50% or 20, evenly spread over the file. The control plane calls the others." };
-        var agents = new Option<string?>("--agents-file") { Description = "Where to write what the agents of the Pull clusters take (ControlPlane.Agent --members FILE). It has their tokens and is yours alone." };
+        var pull = new Option<string?>("--pull") { Description = "How many of the clusters have an agent that calls the control plane (access Pull), such as 50% or 20, evenly spread over the file." };
+        var agents = new Option<string?>("--agents-file") { Description = "Where to write what those agents take (ControlPlane.Agent --members FILE). It has their tokens and is yours alone." };
         var fleets = new Command("fleet", "Fleets of clusters.")
         {
             Session.Run(new Command("join", "Connect clusters and make them members of a fleet.") { name, group, file, pull, agents }, async (client, parsed, cancel) =>

@@ -6,7 +6,33 @@ namespace ControlPlane.Contracts.Fleets;
 /// <summary>Everything that is to be done on a cluster now: what was done is in it no more, so that an agent that has forgotten everything needs nothing else.</summary>
 /// <param name="Cursor">Changes with the items; asked with it, the front door answers when they are others. 0 stands for none.</param>
 /// <param name="Items">The most urgent first.</param>
-public sealed record AgentWork(long Cursor, IReadOnlyList<AgentWorkItem> Items);
+public sealed record AgentWork(long Cursor, IReadOnlyList<AgentWorkItem> Items)
+{
+    /// <summary>What update runs want of the cluster.</summary>
+    public IReadOnlyList<AgentUpdate> Updates { get; init; } = [];
+
+    /// <summary>How its nodes shall be for the sake of policies; absent when there is nothing to do.</summary>
+    public AgentCordon? Cordon { get; init; }
+}
+
+/// <summary>An update of the cluster, as a run wants it.</summary>
+public sealed record AgentUpdate
+{
+    public required long Run { get; init; }
+
+    /// <summary>Counts what has become of the member in the run; what is reported of another claim changes nothing.</summary>
+    public required int Claim { get; init; }
+
+    public required ManagedClusterUpdate Update { get; init; }
+
+    /// <summary>Node images that are known, of which the newest is meant.</summary>
+    public required IReadOnlyList<string> NodeImages { get; init; }
+}
+
+/// <summary>Which nodes of the cluster are cordoned for the sake of policies: all of them, or none when nobody cordons them any more. Nodes that somebody else has cordoned are left alone.</summary>
+/// <param name="Generation">Counts the changes; what is reported of another generation changes nothing.</param>
+/// <param name="Owners">The policy assignments for which they are cordoned.</param>
+public sealed record AgentCordon(long Generation, IReadOnlyList<string> Owners);
 
 /// <summary>What a placement wants of the cluster.</summary>
 public sealed record AgentWorkItem
@@ -54,8 +80,25 @@ public sealed record AgentBundle
 public sealed record AgentStatus
 {
     public IReadOnlyList<AgentOutcome> Items { get; init; } = [];
+    public IReadOnlyList<AgentUpdateOutcome> Updates { get; init; } = [];
+
+    /// <summary>The generation of a cordon by nobody that was carried out: no node is cordoned for a policy any more.</summary>
+    public long? SettledCordon { get; init; }
+
     public AgentInventory? Inventory { get; init; }
     public string? AgentVersion { get; init; }
+}
+
+/// <summary>How far an update of the cluster has come.</summary>
+public sealed record AgentUpdateOutcome
+{
+    public required long Run { get; init; }
+    public required int Claim { get; init; }
+
+    /// <summary>Updating or Deferred while it goes on, Healthy or Failed at its end.</summary>
+    public required RolloutMemberState State { get; init; }
+
+    public string? Message { get; init; }
 }
 
 /// <summary>How a placement stands on the cluster.</summary>

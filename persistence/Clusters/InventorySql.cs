@@ -3,8 +3,9 @@ namespace ControlPlane.Persistence.Clusters;
 /// <summary>The statements by which clusters are looked at and heard of. Each one is level-triggered: it says what is, and marks what readers see as due when that changed.</summary>
 public static class InventorySql
 {
-    /// <summary>$1 cluster, $2 whether a worker looks at it (or else an agent speaks for it): due at once.</summary>
+    /// <summary>$1 cluster, $2 whether a worker looks at it (or else an agent speaks for it): due at once. The member that it is, is served in the same way from now on.</summary>
     public const string Watch = """
+        with served as (update fleet_members set is_pull = not $2 where cluster_key = $1 and is_pull = $2)
         insert into cluster_inventories (cluster_key, node_count, ready_node_count, core_count, memory_bytes, allocatable_milli_cpu, allocatable_memory_bytes, node_images, add_ons, agent_epoch, attempts, due_at, show_at)
         values ($1, 0, 0, 0, 0, 0, 0, '{}', '{}', 0, 0, case when $2 then now() end, now())
         on conflict (cluster_key) do update set due_at = excluded.due_at, show_at = excluded.show_at, attempts = 0, error = null

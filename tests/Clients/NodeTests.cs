@@ -77,7 +77,9 @@ public sealed class NodeTests(ClientWorld world)
     public async Task A_fleet_is_updated_stage_by_stage()
     {
         const string image = "AKSUbuntu-2204gen2containerd-202602.10.0";
-        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 2 }, joined: 0);
+        // The control plane calls the first, the second has an agent: no client sees a difference.
+        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 2 }, joined: 0, isPull: cluster => cluster.Name.EndsWith('2'));
+        await using var agent = await TestAgent.StartAsync(site, site.Clusters.Ready.Clusters[1].Name);
         var seen = await RunAsync("fleet.mjs", [site.Group.Split('/')[^1], image, .. site.Clusters.Ready.Clusters.Select(cluster => site.Cluster(cluster.Name))]);
         Assert.Equal(("\"Succeeded\"", """["Succeeded","Succeeded"]""", "\"first\"", "\"NotStarted\""), (Text(seen, "fleet"), Text(seen, "members"), Text(seen, "moved"), Text(seen, "written")));
         Assert.Equal(("\"string\"", """["first Completed: member-0 Completed","second Completed: member-1 Completed"]""", "\"UpdateRunCannotStart\""), (Text(seen, "started"), Text(seen, "run"), Text(seen, "again")));

@@ -55,6 +55,57 @@ public sealed class ComplianceTests(InsightFixture world)
     }
 
     [Fact]
+    public async Task The_nodes_of_a_cluster_behind_an_agent_are_cordoned_by_the_agent_until_the_policy_is_kept()
+    {
+        await using var site = await SiteAsync(clusters: 1, isPull: true);
+        var cluster = site.Clusters.Ready.Clusters[0];
+        await using var agent = await TestAgent.StartAsync(site, cluster.Name);
+        var nodes = await NodesAsync(cluster);
+        await CordonAsync(cluster, nodes[0], cordoned: true);
+        var assignment = await AssignAsync(site, cordon: true);
+        await Eventually.Async(async () => await CordonedAsync(cluster), seen => seen.Count == 3, "every node of the cluster is cordoned");
+        Assert.Null(await StampAsync(cluster, nodes[0]));
+        Assert.Equal(assignment, await StampAsync(cluster, nodes[1]), ignoreCase: true);
+        Assert.True((await ShownAsync(site, cluster.Name)).GetProperty("properties").TryGetProperty("cordonedAt", out _));
+
+        // The update that remedies it is done by the agent too, and what it comes to is known at once.
+        await site.RunAsync("driver", new()
+        {
+            ["managedClusterUpdate"] = new JsonObject { ["upgrade"] = new JsonObject { ["type"] = "AddonVersion", ["addonVersion"] = new JsonObject { ["name"] = Driver, ["version"] = "1.4.8" } } },
+        });
+        await site.ActAsync("driver", "start");
+        await StateAsync(site, cluster.Name, "Compliant");
+        await Eventually.Async(async () => await CordonedAsync(cluster), seen => seen.SequenceEqual([nodes[0]], StringComparer.Ordinal), "nothing is cordoned but what somebody had cordoned before");
+        Assert.Null(await StampAsync(cluster, nodes[1]));
+        await Eventually.Async(async () => (await ShownAsync(site, cluster.Name)).GetProperty("properties"), seen => seen.GetProperty("policyTaints").GetArrayLength() == 0 && !seen.TryGetProperty("cordonedAt", out _), "its taint is gone");
+        Assert.Empty(agent.Log.Errors);
+    }
+
+    [Fact]
+    public async Task A_member_behind_an_agent_leaves_when_its_nodes_are_uncordoned_and_an_answer_about_an_earlier_cordon_changes_nothing()
+    {
+        await using var site = await SiteAsync(clusters: 1, isPull: true);
+        var cluster = site.Clusters.Ready.Clusters[0];
+        await using var agent = await TestAgent.StartAsync(site, cluster.Name);
+        await AssignAsync(site, cordon: true);
+        await Eventually.Async(async () => await CordonedAsync(cluster), seen => seen.Count == 3, "every node of the cluster is cordoned");
+        await agent.StopAsync();
+        var leaving = (await world.Arm.DeleteAsync(site.Member(cluster.Name))).Is(202);
+        var (hub, state) = agent.Speak();
+        using (hub)
+        {
+            // The wish to uncordon, and an answer to another one.
+            var work = await Eventually.Async(() => hub.WorkAsync(state.Identity()!, cursor: 0, TimeSpan.Zero, CancellationToken.None), work => work.Cordon is { Owners.Count: 0 }, "the nodes are to be uncordoned");
+            await hub.ReportAsync(state.Identity()!, new() { SettledCordon = work.Cordon!.Generation - 1 }, CancellationToken.None);
+            Assert.Equal(work.Cordon, (await hub.WorkAsync(state.Identity()!, cursor: 0, TimeSpan.Zero, CancellationToken.None)).Cordon! with { Owners = work.Cordon.Owners });
+        }
+
+        await agent.StartAsync();
+        await site.DoneAsync(leaving);
+        Assert.Empty(await CordonedAsync(cluster));
+    }
+
+    [Fact]
     public async Task Two_policies_cordon_once_and_each_lifts_its_own()
     {
         await using var site = await SiteAsync(clusters: 1);
@@ -122,13 +173,17 @@ public sealed class ComplianceTests(InsightFixture world)
     public async Task A_remediation_updates_exactly_the_exposed_clusters()
     {
         const string image = "AKSEdge-2204gen2containerd";
-        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 4, Nodes = 2, NodeImages = Shares.Parse($"{image}-202601.1.0:1,{image}-202602.1.0:1") });
+        await using var site = await FleetSite.StartAsync(world.Plane, new() { Clusters = 4, Nodes = 2, NodeImages = Shares.Parse($"{image}-202601.1.0:1,{image}-202602.1.0:1") }, isPull: cluster => cluster.Name[^1] is '1' or '3');
+        await using var first = await TestAgent.StartAsync(site, site.Clusters.Ready.Clusters[0].Name);
+        await using var third = await TestAgent.StartAsync(site, site.Clusters.Ready.Clusters[2].Name);
         await InsightFixture.PublishAsync(world.Plane, "CVE-2026-3001", "Critical", new JsonObject { ["nodeImage"] = $"{image}-*", ["versions"] = "<202602.1.0", ["fixedIn"] = $"{image}-202602.1.0" });
         var exposed = InsightFixture.Query($"{site.Fleet}/insights/clusters", ("$filter", "cve eq 'CVE-2026-3001'"));
         async Task<IReadOnlyList<string>> ExposedAsync() => [.. (await world.Arm.GetAsync(exposed)).Is(200).Json.GetProperty("value").EnumerateArray().Select(one => one.GetProperty("name").GetString()!)];
         await Eventually.Async(async () => (await world.Arm.GetAsync($"{site.Fleet}/insights")).Is(200).Json.GetProperty("properties").GetProperty("total").GetProperty("clusters").GetProperty("nodes").GetInt32(), nodes => nodes == 8, "all clusters were looked at");
         var meant = await ExposedAsync();
         Assert.Equal(2, meant.Count);
+        // One of them is behind an agent.
+        Assert.Equal("store-0003", Assert.Single(meant, name => name is "store-0001" or "store-0003"));
 
         await site.DoneAsync((await world.Arm.PostAsync($"{site.Fleet}/remediate", new JsonObject { ["cve"] = "CVE-2026-3001", ["updateRunName"] = "patch" })).Is(202));
         var run = (await world.Arm.GetAsync($"{site.Fleet}/updateRuns/patch")).Is(200).Json.GetProperty("properties");
@@ -138,7 +193,8 @@ public sealed class ComplianceTests(InsightFixture world)
         Assert.Equal("RemediationTargetUnknown", again.Json.GetProperty("error").GetProperty("code").GetString());
     }
 
-    private Task<FleetSite> SiteAsync(int clusters) => FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } });
+    private Task<FleetSite> SiteAsync(int clusters, bool isPull = false) =>
+        FleetSite.StartAsync(world.Plane, new() { Clusters = clusters, Nodes = 3, AddOns = new Dictionary<string, Shares>(StringComparer.Ordinal) { [Driver] = Shares.Of("1.4.2") } }, isPull: _ => isPull);
 
     /// <summary>The cluster runs this version of the driver from now on, and was seen to.</summary>
     private async Task UpgradeAsync(FleetSite site, FleetCluster cluster, string version)

@@ -2,7 +2,7 @@ using System.Text.Json;
 using ControlPlane.Admission.Fleets;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
-using ControlPlane.Worker.Fleets;
+using ControlPlane.Kubernetes;
 using CsCheck;
 using Xunit;
 

@@ -1,7 +1,10 @@
 using System.Runtime.Versioning;
 using System.Text.Json;
+using System.Text.Json.Nodes;
 using ControlPlane.Agent;
 using ControlPlane.Contracts.Arm;
+using ControlPlane.Simulators;
+using ControlPlane.Simulators.Fleet;
 using ControlPlane.Tests.Architecture;
 using ControlPlane.Tests.Cli;
 using ControlPlane.Tests.Fixtures;
@@ -25,7 +28,7 @@ public sealed class ManyAgentsTests(ControlPlaneFixture plane)
         using var place = new TemporaryDirectory();
         var (clusters, agents) = (Path.Combine(place.Path, "fleet.json"), Path.Combine(place.Path, "agents.json"));
         await File.WriteAllTextAsync(clusters, JsonSerializer.Serialize(site.Clusters.Ready, Json.Options), Cancel);
-        var joined = await JoinAsync(site, clusters, "--pull", "50%", "--agents-file", agents);
+        var joined = await JoinAsync(plane.Endpoint, site.Group, clusters, "--pull", "50%", "--agents-file", agents);
         Assert.True(joined.ExitCode == 0, joined.Errors);
         Assert.Equal($"stores: 12 clusters joined, 6 of them by agents: {agents}", joined.Output.Trim());
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(agents));
@@ -45,6 +48,38 @@ public sealed class ManyAgentsTests(ControlPlaneFixture plane)
         await again.StopAsync();
         using var file = JsonDocument.Parse(await File.ReadAllTextAsync(agents, Cancel));
         Assert.All(file.RootElement.GetProperty("members").EnumerateArray(), member => Assert.DoesNotContain(member.GetProperty("onboardingToken").GetString()!, again.Output, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task The_front_door_is_killed_while_agents_work_and_wait_and_all_of_them_come_back_to_it()
+    {
+        await using var stack = await ProcessStack.StartAsync(Composition.InMemory, workers: 0);
+        await using var fleet = await ClusterFleet.StartAsync(new() { Clusters = 8 });
+        using var place = new TemporaryDirectory();
+        var (clusters, agents, group) = (Path.Combine(place.Path, "fleet.json"), Path.Combine(place.Path, "agents.json"), $"{ArmHttp.SubscriptionPath}/resourceGroups/many");
+        await File.WriteAllTextAsync(clusters, JsonSerializer.Serialize(fleet.Ready, Json.Options), Cancel);
+        (await stack.Arm.PutAsync(group, new JsonObject { ["location"] = "westeurope" })).Is(201);
+        Assert.Equal(0, (await JoinAsync(stack.Endpoint, group, clusters, "--pull", "100%", "--agents-file", agents)).ExitCode);
+        await using var process = Start(agents);
+        var shop = $"{group}/providers/Microsoft.ContainerService/fleets/stores/clusterResourcePlacements/shop";
+        Task PlaceAsync(string image) => stack.Arm.PutAsync(shop, new JsonObject { ["properties"] = new JsonObject { ["manifests"] = FleetSite.Shop(image: image), ["strategy"] = new JsonObject { ["maxConcurrency"] = "100%" } } });
+        Task<PlacementSeen> AvailableAsync(int revision) => Eventually.Async(async () => new PlacementSeen((await stack.Arm.GetAsync(shop)).Is(200).Json.GetProperty("properties")),
+            seen => seen.CompletedRevision == revision && seen.Summary("available") == 8, $"revision {revision} is everywhere", TimeSpan.FromSeconds(90));
+        await PlaceAsync("registry.example/web:1.0");
+        await AvailableAsync(1);
+
+        // Killed when half of the agents have done what is wanted, and the others are at it.
+        var fault = fleet.Faults.Add(new() { Action = ClusterFaultAction.Status, Status = 503, Method = "PATCH", Path = "*/deployments/*", Fraction = 0.5 });
+        await PlaceAsync("registry.example/web:2.0");
+        await Eventually.Async(() => fault.Strikes > 3 && fleet.Clusters.Count(HasTwo) == 4, "half of it is done");
+        await stack.FrontDoor.KillAsync();
+        fleet.Faults.Remove(fault.Id);
+        await Eventually.Async(() => fleet.Clusters.All(HasTwo), "agents go on without it", TimeSpan.FromSeconds(60));
+        await stack.StartFrontDoorAsync();
+        await AvailableAsync(2);
+        await PlaceAsync("registry.example/web:3.0");
+        await AvailableAsync(3);
+        Assert.True(process.IsRunning, process.Output);
     }
 
     [Theory]
@@ -92,18 +127,20 @@ public sealed class ManyAgentsTests(ControlPlaneFixture plane)
         }
     }
 
+    private static bool HasTwo(SimulatedCluster cluster) => cluster.Api.Store.Get("deployments.apps", "shop", "web")?.ToJsonString().Contains("web:2.0", StringComparison.Ordinal) is true;
+
     private static ServerProcess Start(string members) =>
         ServerProcess.Start("agents", "dotnet", [Path.Combine(Product.Root, "artifacts", "bin", "Agent", new DirectoryInfo(AppContext.BaseDirectory).Name, "ControlPlane.Agent.dll"), "--members", members], [new("Logging__LogLevel__Default", "Debug")]);
 
-    private async Task<(int ExitCode, string Output, string Errors)> JoinAsync(FleetSite site, string clusters, params string[] more)
+    private static async Task<(int ExitCode, string Output, string Errors)> JoinAsync(Uri endpoint, string group, string clusters, params string[] more)
     {
         var ca = clusters + ".ca";
         await File.WriteAllTextAsync(ca, ControlPlaneFixture.CaPem, Cancel);
         return await Cpctl.RunAsync(new Dictionary<string, string>(StringComparer.Ordinal)
         {
-            ["CONTROLPLANE_ENDPOINT"] = plane.Endpoint.AbsoluteUri, ["CONTROLPLANE_CA_FILE"] = ca, ["CONTROLPLANE_TENANT_ID"] = ControlPlaneFixture.Tenant, ["CONTROLPLANE_CLIENT_ID"] = ControlPlaneFixture.ClientId,
+            ["CONTROLPLANE_ENDPOINT"] = endpoint.AbsoluteUri, ["CONTROLPLANE_CA_FILE"] = ca, ["CONTROLPLANE_TENANT_ID"] = ControlPlaneFixture.Tenant, ["CONTROLPLANE_CLIENT_ID"] = ControlPlaneFixture.ClientId,
             ["CONTROLPLANE_CLIENT_SECRET"] = ControlPlaneFixture.ClientSecret, ["CONTROLPLANE_SUBSCRIPTION_ID"] = ControlPlaneFixture.Subscription,
-        }, "", Cancel, ["fleet", "join", "stores", "-g", site.Group.Split('/')[^1], "--clusters", clusters, .. more]);
+        }, "", Cancel, ["fleet", "join", "stores", "-g", group.Split('/')[^1], "--clusters", clusters, .. more]);
     }
 
     /// <summary>Gone with all that is in it.</summary>

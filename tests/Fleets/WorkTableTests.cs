@@ -55,10 +55,10 @@ public sealed class WorkTableTests
     [Fact]
     public void The_cursor_stands_for_what_is_to_be_done_in_whatever_order()
     {
-        (int, long, bool)[] items = [(1, 1, false), (2, 7, false), (3, 1, true)];
-        Assert.Equal(WorkCursor.Of(items), WorkCursor.Of(items.Reverse()));
+        WorkPart[] parts = [new(WorkKind.Placement, 1, 1), new(WorkKind.Placement, 2, 7), new(WorkKind.Removal, 3, 1), new(WorkKind.Update, 1, 1), new(WorkKind.Cordon, 0, 1)];
+        Assert.Equal(WorkCursor.Of(parts), WorkCursor.Of(parts.Reverse()));
         Assert.Equal(0, WorkCursor.Of([]));
-        Assert.All<(int, long, bool)>([(1, 2, false), (2, 1, false), (1, 1, true)], item => Assert.NotEqual(WorkCursor.Of([(1, 1, false)]), WorkCursor.Of([item])));
+        Assert.All<WorkPart>([new(WorkKind.Placement, 1, 2), new(WorkKind.Placement, 2, 1), new(WorkKind.Removal, 1, 1), new(WorkKind.Update, 1, 1), new(WorkKind.Cordon, 1, 1)], part => Assert.NotEqual(WorkCursor.Of([new(WorkKind.Placement, 1, 1)]), WorkCursor.Of([part])));
     }
 
     private static AgentWorkItem Item(long generation) => new() { Placement = 1, Generation = generation, DesiredRevision = 1, IsUnscheduled = false, Bundle = "b", Touched = [], Health = BindingHealth.Pending, ObservedGeneration = 0 };

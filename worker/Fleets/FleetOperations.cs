@@ -103,7 +103,7 @@ internal sealed class LeaveFleet(NpgsqlDataSource source, PlacementSignal signal
         if (context.Parameters<DeleteParameters>().ForceDeletion)
             return StepResult.Done;
         await using var command = Persistence.Sql.Command(source, """
-            select count(b.member_id)::int, min(b.error), coalesce(bool_or(m.cordoned_at is not null and not m.is_pull), false)
+            select count(b.member_id)::int, min(b.error), coalesce(bool_or(m.cordoned_at is not null), false)
             from fleet_members m left join placement_bindings b on b.member_id = m.id where m.resource_key = $1
             """, context.Resource.Key);
         await using var row = await command.ExecuteReaderAsync(stop);

@@ -10,7 +10,7 @@ namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
 /// Carries update runs out on their members, many at once: claims what is due, looks at each, and stores what came of it. It keeps nothing that is not in the table: a worker that dies leaves
-/// claims that run out, and what it still wanted to store is of an older claim.
+/// claims that run out, and what it still wanted to store is of an older claim. Members behind an agent are that agent's affair.
 /// </summary>
 internal sealed partial class MemberUpdates(NpgsqlDataSource source, MemberConnections members, UpdateSignal signal, IOptions<FleetOptions> options, ILogger<MemberUpdates> logger) : BackgroundService
 {
@@ -84,8 +84,7 @@ internal sealed partial class MemberUpdates(NpgsqlDataSource source, MemberConne
         patience.CancelAfter(Patience);
         try
         {
-            var outcome = member.IsPull ? new(RolloutMemberState.Skipped, "The cluster is reached by an agent of its own (access Pull); what it consists of is updated from inside it.")
-                : api is null ? MemberUpdate.Unreachable(member.Work, "The cluster has no credentials.")
+            var outcome = api is null ? MemberUpdate.Unreachable(member.Work, "The cluster has no credentials.")
                 : await MemberUpdate.LookAsync(api, member.Work, patience.Token);
             await StoreAsync(member, outcome);
             signal.Seen();
@@ -108,16 +107,15 @@ internal sealed partial class MemberUpdates(NpgsqlDataSource source, MemberConne
     private async Task<IReadOnlyList<(ClaimedMember Member, MemberApi? Api)>> ClaimAsync(int most, CancellationToken stop)
     {
         var claimed = new List<ClaimedMember>(most);
-        await using (var command = Sql.Command(source, """
+        await using (var command = Sql.Command(source, $"""
             with due as (
                 select u.run_id, u.member_id from update_run_members u join update_runs r on r.id = u.run_id
-                where u.due_at <= now() and u.state in (1, 4) and (u.lease_until is null or u.lease_until < now()) and (r.ended_at is null or r.state = 'Succeeded')
+                where u.due_at <= now() and (u.lease_until is null or u.lease_until < now()) and {UpdateRunSql.IsWanted} and not exists (select from fleet_members m where m.id = u.member_id and m.is_pull)
                 order by u.due_at limit $1 for update of u skip locked)
             update update_run_members u set lease_until = now() + $2, epoch = u.epoch + 1
             from due, update_runs r, resources w, fleet_members m, resources c
             where u.run_id = due.run_id and u.member_id = due.member_id and r.id = u.run_id and w.key = r.resource_key and m.id = u.member_id and c.key = m.cluster_key
-            returning u.run_id, u.member_id, u.epoch, u.name, u.attempts, r.node_images, w.properties, m.cluster_key, c.version, m.is_pull,
-                (select coalesce(array_agg(distinct image), '{}') from cluster_inventories i join fleet_members o on o.cluster_key = i.cluster_key, jsonb_object_keys(i.node_images) image where o.fleet_key = r.fleet_key)
+            returning u.run_id, u.member_id, u.epoch, u.name, u.attempts, r.node_images, w.properties, m.cluster_key, c.version, {UpdateRunSql.KnownImages}
             """, most, Lease))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
@@ -135,26 +133,22 @@ internal sealed partial class MemberUpdates(NpgsqlDataSource source, MemberConne
     {
         var update = Json.Read<UpdateRun>(row.GetString(6)).ManagedClusterUpdate;
         var chosen = row.GetFieldValue<string[]>(5);
-        return new(row.GetInt64(0), row.GetInt32(1), row.GetInt32(2), row.GetString(3), row.GetString(7), row.GetInt64(8), row.GetBoolean(9), new()
+        return new(row.GetInt64(0), row.GetInt32(1), row.GetInt32(2), row.GetString(3), row.GetString(7), row.GetInt64(8), new()
         {
             Update = update,
             Attempts = row.GetInt32(4),
-            NodeImages = update.NodeImageSelection?.Type is NodeImageSelectionType.Consistent ? chosen : [.. chosen, .. options.Value.NodeImages, .. row.GetFieldValue<string[]>(10)],
+            NodeImages = NodeImages.Candidates(update, chosen, [.. options.Value.NodeImages, .. row.GetFieldValue<string[]>(9)]),
         });
     }
 
     private async Task StoreAsync(ClaimedMember member, UpdateOutcome outcome)
     {
-        await using var command = Sql.Command(source, """
-            update update_run_members set state = case when state = 4 and $4 = 1 then 4 else $4 end, message = $5, attempts = $6, due_at = now() + make_interval(secs => $7), lease_until = null, ended_at = case when $4 in (2, 3, 5) then now() end
-            where run_id = $1 and member_id = $2 and epoch = $3 and state in (1, 4)
-            """, member.RunId, member.MemberId, member.Epoch, (short)outcome.State, outcome.Message, outcome.Attempts, outcome.Again is { } again ? again.TotalSeconds : NpgsqlTypes.NpgsqlDbType.Double);
+        await using var command = Sql.Command(source, UpdateRunSql.Store,
+            member.RunId, member.MemberId, member.Epoch, (short)outcome.State, outcome.Message, outcome.Attempts, outcome.Again is { } again ? again.TotalSeconds : NpgsqlTypes.NpgsqlDbType.Double);
         await command.ExecuteNonQueryAsync();
-        await using var behind = Sql.Command(source, "update update_runs set status_due = true where id = $1 and not status_due", member.RunId);
-        await behind.ExecuteNonQueryAsync();
     }
 
-    private sealed record ClaimedMember(long RunId, int MemberId, int Epoch, string Name, string ClusterKey, long ClusterVersion, bool IsPull, MemberUpdateWork Work);
+    private sealed record ClaimedMember(long RunId, int MemberId, int Epoch, string Name, string ClusterKey, long ClusterVersion, MemberUpdateWork Work);
 
     [LoggerMessage(LogLevel.Warning, "Claiming members of update runs failed; the next round does it")]
     private partial void LogClaimFailed(Exception failure);

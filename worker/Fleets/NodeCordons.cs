@@ -9,7 +9,7 @@ namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
 /// Cordons the nodes of members that have taints of policies, and uncordons them when those are gone. The rows say where to look; a row is claimed by moving its due time, so that any number of workers
-/// may do this, and a cluster that cannot be reached is tried again. Clusters that an agent reaches are not called.
+/// may do this, and a cluster that cannot be reached is tried again. Nodes of members behind an agent are cordoned by that agent.
 /// </summary>
 internal sealed partial class NodeCordons(NpgsqlDataSource source, MemberConnections connections, ILogger<NodeCordons> logger)
 {
@@ -47,15 +47,7 @@ internal sealed partial class NodeCordons(NpgsqlDataSource source, MemberConnect
     {
         try
         {
-            var owners = string.Join(' ', Json.Read<List<PolicyTaint>>(member.Taints).Select(taint => taint.Owner));
-            var nodes = new KubernetesKind("v1", "nodes", IsNamespaced: false);
-            var settled = true;
-            foreach (var node in (await api.ListAsync(nodes, space: null, stop)).GetProperty("items").EnumerateArray())
-            {
-                if (NodeCordon.Decide(node, owners) is { } change)
-                    settled &= await api.MergeAsync(nodes, node.GetProperty("metadata").GetProperty("name").GetString()!, change, stop);
-            }
-
+            var settled = await NodeCordon.SettleAsync(api, [.. Json.Read<List<PolicyTaint>>(member.Taints).Select(taint => taint.Owner)], stop);
             await using var command = Sql.Command(source, Done, member.Id, member.Taints, settled, (double)SecondsBetweenLooks);
             await command.ExecuteNonQueryAsync(stop);
         }

@@ -7,7 +7,7 @@ namespace ControlPlane.Worker.Fleets;
 /// Members whose agent has not been heard of for a while and for which something is to be done count as offline, so that a run does not wait for them. Nothing is taken from them: when the agent is
 /// back it finds what is to be done, and what it says then counts.
 /// </summary>
-internal sealed partial class SilentAgents(NpgsqlDataSource source, PlacementSignal signal, IConfiguration configuration, TimeProvider time, ILogger<SilentAgents> logger) : BackgroundService
+internal sealed partial class SilentAgents(NpgsqlDataSource source, PlacementSignal signal, UpdateSignal updates, IConfiguration configuration, TimeProvider time, ILogger<SilentAgents> logger) : BackgroundService
 {
     private static readonly TimeSpan LookEvery = TimeSpan.FromSeconds(1);
 
@@ -48,6 +48,20 @@ internal sealed partial class SilentAgents(NpgsqlDataSource source, PlacementSig
 
         if (placements.Count > 0)
             signal.Seen(placements);
+        if (await DeferUpdatesAsync(stop) > 0)
+            updates.Seen();
+    }
+
+    private async Task<int> DeferUpdatesAsync(CancellationToken stop)
+    {
+        await using var command = Sql.Command(source, """
+            with deferred as (
+                update update_run_members u set state = 4, message = 'The agent of the cluster has not been heard of; the cluster is updated when it is back.'
+                from fleet_members m left join cluster_inventories i on i.cluster_key = m.cluster_key
+                where m.id = u.member_id and m.is_pull and u.state = 1 and u.due_at < now() - $1 and (i.last_seen is null or i.last_seen < now() - $1) returning u.run_id)
+            update update_runs set status_due = true where id in (select run_id from deferred)
+            """, silentAfter);
+        return await command.ExecuteNonQueryAsync(stop);
     }
 
     [LoggerMessage(LogLevel.Warning, "Looking for silent agents failed; the next look does it")]

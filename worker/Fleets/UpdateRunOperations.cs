@@ -1,5 +1,6 @@
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
+using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Worker.Arm;
 using Microsoft.Extensions.Options;
@@ -91,7 +92,7 @@ internal sealed class StartUpdateRun(UpdateRunTools tools, IOptions<FleetOptions
             return [];
         return update.NodeImageSelection?.Type is NodeImageSelectionType.Custom
             ? [.. update.NodeImageSelection.CustomNodeImageVersions.Select(image => image.Version)]
-            : [.. NodeImages.NewestOfEach([.. await NodeImages.KnownAsync(transaction.Connection, run.Fleet, stop), .. options.Value.NodeImages])];
+            : [.. NodeImages.NewestOfEach([.. await FleetImages.KnownAsync(transaction.Connection, run.Fleet, stop), .. options.Value.NodeImages])];
     }
 
     /// <summary>Members that failed are tried again.</summary>

@@ -1,22 +1,15 @@
 using System.Globalization;
-using System.Text.Json;
-using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
-using ControlPlane.Persistence;
-using Npgsql;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
-/// <summary>Node images that are known though no cluster runs them yet.</summary>
-internal sealed class FleetOptions
-{
-    /// <summary>Such as AKSUbuntu-2204gen2containerd-202602.10.0.</summary>
-    public IReadOnlyList<string> NodeImages { get; init; } = [];
-}
-
-/// <summary>Which node image is newer. An image's name is that of its kind, a hyphen, and a version of numbers. Pure but for <see cref="KnownAsync"/>.</summary>
+/// <summary>Which node image is newer. An image's name is that of its kind, a hyphen, and a version of numbers. Pure.</summary>
 internal static class NodeImages
 {
+    /// <summary>Of which the newest is meant: those that were chosen when the run started, and with Latest also those that are known now.</summary>
+    public static IReadOnlyList<string> Candidates(ManagedClusterUpdate update, IReadOnlyList<string> chosen, IReadOnlyList<string> known) =>
+        update.NodeImageSelection?.Type is NodeImageSelectionType.Consistent ? chosen : [.. chosen.Concat(known).Distinct(StringComparer.Ordinal)];
+
     /// <summary>The newest of the same kind as the present one; the present one when there is none newer.</summary>
     public static string Newest(string present, IEnumerable<string> known)
     {
@@ -32,17 +25,6 @@ internal static class NodeImages
     {
         var images = known.Distinct(StringComparer.Ordinal).ToList();
         return [.. images.Select(image => Newest(image, images)).Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal)];
-    }
-
-    /// <summary>What the clusters of a fleet run.</summary>
-    public static async Task<IReadOnlyList<string>> KnownAsync(NpgsqlConnection connection, string fleet, CancellationToken stop)
-    {
-        await using var command = Sql.Command(connection, "select distinct i.node_images::text from cluster_inventories i join fleet_members m on m.cluster_key = i.cluster_key where m.fleet_key = $1", fleet);
-        await using var row = await command.ExecuteReaderAsync(stop);
-        var known = new List<string>();
-        while (await row.ReadAsync(stop))
-            known.AddRange(Json.Read<Dictionary<string, JsonElement>>(row.GetString(0)).Keys);
-        return known;
     }
 
     private static (string Kind, string Version) Split(string image)

@@ -2,10 +2,8 @@ using System.Net;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ControlPlane.Contracts.Fleets;
-using ControlPlane.Kubernetes;
-using ControlPlane.Persistence.Fleets;
 
-namespace ControlPlane.Worker.Fleets;
+namespace ControlPlane.Kubernetes;
 
 /// <summary>What is to be done with a member, as it was claimed.</summary>
 internal sealed record MemberUpdateWork
@@ -22,7 +20,7 @@ internal sealed record MemberUpdateWork
 internal sealed record UpdateOutcome(RolloutMemberState State, string? Message, TimeSpan? Again = null, int Attempts = 0);
 
 /// <summary>
-/// One look at a member of an update run: what is not as it shall be is patched, what is not done yet is waited for. A look may run any number of times, on whichever worker: it asks the cluster
+/// One look at a member of an update run: what is not as it shall be is patched, what is not done yet is waited for. A look may run any number of times, by whichever worker, or by the agent of the cluster: it asks the cluster
 /// how far it is and keeps nothing. Node pools are Cluster API's MachineDeployments, a control plane its KubeadmControlPlane.
 /// </summary>
 internal static class MemberUpdate
