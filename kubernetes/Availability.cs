@@ -102,7 +102,7 @@ internal static class AvailabilityRules
         _ => Text(spec, "clusterIP") is { Length: > 0 } ? ObjectHealth.Available : ObjectHealth.Progressing("It has no address yet."),
     };
 
-    /// <summary>Of any other kind: what its conditions say, if it has those that all custom resources should have (kstatus). Kubernetes' own have done what they are for as soon as they are there.</summary>
+    /// <summary>Of any other kind: what its conditions say, if it has those that all custom resources should have (kstatus). Kubernetes' own do what they are for as soon as they are there.</summary>
     private static ObjectHealth Generic(JsonElement status, string apiVersion)
     {
         if (IsTrue(Condition(status, "Stalled")))
@@ -114,7 +114,8 @@ internal static class AvailabilityRules
         return IsOfKubernetes(apiVersion) ? ObjectHealth.Available : ObjectHealth.Untracked;
     }
 
-    private static bool IsOfKubernetes(string apiVersion) => !apiVersion.Contains('/', StringComparison.Ordinal) || apiVersion.Split('/')[0] is var group && (group is "apps" or "batch" or "autoscaling" or "policy" || group.EndsWith(".k8s.io", StringComparison.Ordinal));
+    private static bool IsOfKubernetes(string apiVersion) =>
+        apiVersion.Split('/') is not [var group, _] || group is "apps" or "batch" or "autoscaling" or "policy" || group.EndsWith(".k8s.io", StringComparison.Ordinal);
 
     private static JsonElement Condition(JsonElement status, string type) =>
         Child(status, "conditions") is { ValueKind: JsonValueKind.Array } conditions ? conditions.EnumerateArray().FirstOrDefault(one => Text(one, "type") == type) : default;

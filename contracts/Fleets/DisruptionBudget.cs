@@ -2,7 +2,10 @@ using ControlPlane.Contracts.Arm;
 
 namespace ControlPlane.Contracts.Fleets;
 
-/// <summary>How many members a placement may be missing from at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up by it.</summary>
+/// <summary>
+/// From how many members a placement may be missing at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up
+/// by it.
+/// </summary>
 public sealed record DisruptionBudget
 {
     /// <summary>At most so many members may be without it: a number, or a percentage of those that shall have it, rounded up.</summary>

@@ -3,8 +3,8 @@ using ControlPlane.Contracts.Arm;
 namespace ControlPlane.Contracts.Fleets;
 
 /// <summary>
-/// Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there, the placement
-/// stays away from the member; deleting it lets the placement come back.
+/// Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there,
+/// the placement stays away from the member; deleting it lets the placement come back.
 /// </summary>
 public sealed record PlacementEviction : IResource<PlacementEviction, EvictionStatus>
 {

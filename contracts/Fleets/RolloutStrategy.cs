@@ -26,11 +26,16 @@ public sealed record RolloutStrategy
     /// <example>5%</example>
     public string MaxFailures { get; init; } = "0";
 
-    /// <summary>How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody is no success.</summary>
+    /// <summary>
+    /// How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+    /// is no success.
+    /// </summary>
     /// <example>90%</example>
     public string MinHealthy { get; init; } = "1";
 
-    /// <summary>How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60).</summary>
+    /// <summary>
+    /// How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60).
+    /// </summary>
     public int UnavailablePeriodSeconds { get; init; }
 
     /// <summary>A member that is not healthy after so many seconds counts as failed.</summary>

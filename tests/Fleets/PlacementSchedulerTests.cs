@@ -76,6 +76,20 @@ public sealed class PlacementSchedulerTests
     }
 
     [Fact]
+    public void An_evicted_member_is_not_chosen_and_still_expected_unless_it_is_named()
+    {
+        List<SchedulableMember> members = [.. Enumerable.Range(1, 4).Select(id => Member(id, "westus", "prod", 4))];
+        var bound = new HashSet<int> { 1, 2 };
+        var all = Decide(new(), members, bound, "M02");
+        Assert.Equal(([1, 3, 4], 4), (all.Chosen, all.Expected));
+        var two = Decide(new() { PlacementType = PlacementType.PickN, NumberOfClusters = 2 }, members, bound, "m02");
+        Assert.Equal(([1, 3], 2), (two.Chosen, two.Expected));
+        var four = Decide(new() { PlacementType = PlacementType.PickN, NumberOfClusters = 4 }, members, bound, "m02");
+        Assert.Equal(([1, 3, 4], 4), (four.Chosen, four.Expected));
+        Assert.Equal([2], Decide(new() { PlacementType = PlacementType.PickFixed, ClusterNames = ["m02"] }, members, bound, "m02").Chosen);
+    }
+
+    [Fact]
     public void Terms_are_alternatives_and_all_of_a_term_must_hold()
     {
         List<SchedulableMember> members = [Member(1, "westus", "prod", 4), Member(2, "westeurope", "prod", 32), Member(3, "southeastasia", "canary", 64)];

@@ -9,7 +9,10 @@ using EvictionStep = ControlPlane.Worker.Arm.Step<ControlPlane.Contracts.Fleets.
 
 namespace ControlPlane.Worker.Fleets;
 
-/// <summary>Takes a placement from a member if there is anything to take and the budget allows it, in the transaction that counted; else it has failed and nothing was changed. That the objects are gone is not waited for, as with a placement.</summary>
+/// <summary>
+/// Takes a placement from a member if there is anything to take and the budget allows it, in the transaction that counted; else it has failed and nothing was changed. That the objects are gone
+/// is not waited for: the member may be offline.
+/// </summary>
 [RunsOn("put")]
 internal sealed class Evict(PlacementSignal signal) : Operation<PlacementEviction, EvictionStatus>
 {
@@ -56,7 +59,8 @@ internal sealed class Evict(PlacementSignal signal) : Operation<PlacementEvictio
         var (connection, member) = (transaction.Connection, context.Wanted.ClusterName);
         var placement = 0;
         var (wanted, isDeleting) = ((ClusterResourcePlacement?)null, false);
-        await using (var command = Sql.Command(connection, "select p.id, r.properties, r.state from placements p join resources r on r.key = p.resource_key where p.resource_key = $1 for update of p", context.Id.Parent!.Key))
+        const string held = "select p.id, r.properties, r.state from placements p join resources r on r.key = p.resource_key where p.resource_key = $1 for update of p";
+        await using (var command = Sql.Command(connection, held, context.Id.Parent!.Key))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
             if (await row.ReadAsync(stop))
@@ -72,7 +76,8 @@ internal sealed class Evict(PlacementSignal signal) : Operation<PlacementEvictio
 
         var (isBound, isAvailable) = (false, false);
         await using (var command = Sql.Command(connection, $"""
-            select {BindingSql.IsAvailable} and not exists (select from rollout_members o join rollout_runs u on u.id = o.run_id where u.placement_id = $1 and u.ended_at is null and o.member_id = b.member_id and o.state = 1)
+            select {BindingSql.IsAvailable} and not exists (
+                select from rollout_members o join rollout_runs u on u.id = o.run_id where u.placement_id = $1 and u.ended_at is null and o.member_id = b.member_id and o.state = 1)
             from placement_bindings b join fleet_members m on m.id = b.member_id where b.placement_id = $1 and lower(m.name) = lower($2)
             """, placement, member))
         {
@@ -87,12 +92,13 @@ internal sealed class Evict(PlacementSignal signal) : Operation<PlacementEvictio
         {
             var position = await DisruptionBudgets.ReadAsync(connection, placement, budget, stop);
             if (position.Room == 0)
-                return Verdict.Blocked($"{position.Available} of the {position.Expected} members that shall have the placement are available, and it may be taken from none of them ({budget}); PUT the eviction again when more are.");
+                return Verdict.Blocked($"{position}; PUT the eviction again when more are.");
         }
 
         await transaction.ExecuteAsync("insert into placement_evictions (resource_key, placement_id, member) values ($1, $2, lower($3))", stop, context.Resource.Key, placement, member);
         await Scheduling.RunAsync(connection, context.Id.Parent.Key, placement, wanted, await FleetMembers.ReadAsync(connection, context.Id.Parent.Parent!.Key, stop), stop);
-        return Verdict.Executed(!isAvailable ? "The placement was not available on the member: nothing is lost." : wanted.DisruptionBudget is null ? "The placement has no disruptionBudget." : "The disruptionBudget allowed it.");
+        return Verdict.Executed(!isAvailable ? "The placement was not available on the member: nothing is lost."
+            : wanted.DisruptionBudget is null ? "The placement has no disruptionBudget." : "The disruptionBudget allowed it.");
     }
 
     private sealed record Verdict(bool IsValid, bool IsExecuted, string Message)

@@ -24,6 +24,9 @@ internal sealed record BudgetPosition(DisruptionBudget Budget, int Expected, int
 {
     /// <summary>From how many of them it may be taken now.</summary>
     public int Room => Budget.Room(Expected, Available);
+
+    /// <summary>Why it may be taken from nobody.</summary>
+    public override string ToString() => $"{Available} of the {Expected} members that shall have the placement are available, and it may be taken from none of them ({Budget})";
 }
 
 /// <summary>Members of a stage that are changed beside those of its other groups.</summary>
@@ -91,8 +94,8 @@ internal static class RolloutPlanner
     }
 
     /// <summary>
-    /// As many as the stage allows at once, never so many that more could become healthy than the run may reach before it holds, and none that has the placement when the budget lets no more be without it. Who does
-    /// not have it costs nothing: the run can only make it better. A rollback repairs, and is held up by no budget.
+    /// As many as the stage allows at once, never so many that more could become healthy than the run may reach before it holds, and none that has the placement when the budget lets no more be
+    /// without it. Who does not have it costs nothing: the run can only make it better. A rollback repairs, and is held up by no budget.
     /// </summary>
     private static RolloutDecision Start(RolloutStrategy strategy, RolloutStage stage, RolloutPosition run)
     {
@@ -116,13 +119,10 @@ internal static class RolloutPlanner
     {
         var most = Math.Min(budget.Room, budget.Pending);
         var start = Math.Min(room, run.StageCounts.Pending - budget.Pending + most);
+        var isExhausted = room > 0 && start == 0 && run.Counts.Updating == 0;
         return stay with
         {
-            Start = start, MostDisrupted = most,
-            Reason = room > 0 && start == 0 && run.Counts.Updating == 0 ? BudgetExhausted : null,
-            Message = room > 0 && start == 0 && run.Counts.Updating == 0
-                ? $"{budget.Available} of the {budget.Expected} members that shall have the placement are available, and it may be taken from none of them ({budget.Budget}); it goes on when more are, or when the budget allows more."
-                : null,
+            Start = start, MostDisrupted = most, Reason = isExhausted ? BudgetExhausted : null, Message = isExhausted ? $"{budget}; it goes on when more are, or when the budget allows more." : null,
         };
     }
 
@@ -169,12 +169,14 @@ internal static class RolloutPlanner
     public static string WaitIsSkipped(int stage) => $"{stage}/Wait";
 
     private static RolloutDecision Fail(RolloutStrategy strategy, RolloutPosition run) =>
-        Failed(strategy, run, $"{run.Counts.Failed} of {run.Counts.Total} members failed, more than the {Share.RoundedUp(strategy.MaxFailures, run.Counts.Total)} that may (strategy.maxFailures)", "no more are changed.");
+        Failed(strategy, run, $"{run.Counts.Failed} of {run.Counts.Total} members failed, more than the {Share.RoundedUp(strategy.MaxFailures, run.Counts.Total)} that may (strategy.maxFailures)",
+            "no more are changed.");
 
     private static RolloutDecision Failed(RolloutStrategy strategy, RolloutPosition run, string why, string otherwise)
     {
         var goBack = strategy.OnFailure is RolloutFailureAction.Rollback && run.PreviousRevision is not null;
-        return new(RolloutState.Failed, run.Stage, run.Phase, Message: $"{why}; {(goBack ? "all go back to the revision before." : $"{otherwise} POST rollback goes back; a PUT tries another revision.")}") { GoBack = goBack };
+        var next = goBack ? "all go back to the revision before." : $"{otherwise} POST rollback goes back; a PUT tries another revision.";
+        return new(RolloutState.Failed, run.Stage, run.Phase, Message: $"{why}; {next}") { GoBack = goBack };
     }
 
     private static RolloutDecision End(RolloutStrategy strategy, RolloutPosition run)
