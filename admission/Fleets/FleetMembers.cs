@@ -32,6 +32,7 @@ internal static class FleetMembers
         return await ReadAsync(command, cancel);
     }
 
+    /// <summary>Where a placement is, and from where it was evicted; nowhere when it was never carried out.</summary>
     public static async Task<PlacementPlaces> PlacesAsync(NpgsqlDataSource source, string placement, CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
@@ -42,7 +43,8 @@ internal static class FleetMembers
     {
         await using var command = Sql.Command(connection, Places, placement);
         await using var row = await command.ExecuteReaderAsync(cancel);
-        return await row.ReadAsync(cancel) ? new(row.GetFieldValue<int[]>(0).ToHashSet(), row.GetFieldValue<string[]>(1).ToHashSet(StringComparer.OrdinalIgnoreCase)) : new(new HashSet<int>(), new HashSet<string>());
+        var (bound, evicted) = await row.ReadAsync(cancel) ? (row.GetFieldValue<int[]>(0), row.GetFieldValue<string[]>(1)) : ([], []);
+        return new(bound.ToHashSet(), evicted.ToHashSet(StringComparer.OrdinalIgnoreCase));
     }
 
     private static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlCommand command, CancellationToken cancel)
