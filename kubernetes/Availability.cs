@@ -10,6 +10,11 @@ internal sealed record ObjectHealth(Availability Availability, string Message)
 {
     public static ObjectHealth Available { get; } = new(Availability.Available, "");
 
+    /// <summary>Nobody can say, for it has no conditions (KubeFleet, NotTrackable): it counts as available once it has stood for a while.</summary>
+    public static ObjectHealth Untracked { get; } = new(Availability.Available, "") { IsUntracked = true };
+
+    public bool IsUntracked { get; private init; }
+
     public static ObjectHealth Progressing(string message) => new(Availability.Progressing, message);
 
     public static ObjectHealth Failed(string message) => new(Availability.Failed, message);
@@ -44,7 +49,7 @@ internal static class AvailabilityRules
             "PersistentVolumeClaim" => Text(status, "phase") is "Lost" ? ObjectHealth.Failed("Its volume is lost.") : ObjectHealth.Available,
             "ResourceQuota" => status.ValueKind is JsonValueKind.Object && JsonElement.DeepEquals(Child(Child(thing, "spec"), "hard"), Child(status, "hard")) ? ObjectHealth.Available : ObjectHealth.Progressing("The quota is not in force yet."),
             "APIService" => IsTrue(Condition(status, "Available")) ? ObjectHealth.Available : ObjectHealth.Progressing("The API service is not available."),
-            _ => Generic(status),
+            _ => Generic(status, Text(thing, "apiVersion") ?? ""),
         };
     }
 
@@ -97,15 +102,20 @@ internal static class AvailabilityRules
         _ => Text(spec, "clusterIP") is { Length: > 0 } ? ObjectHealth.Available : ObjectHealth.Progressing("It has no address yet."),
     };
 
-    /// <summary>Of any other kind: what its conditions say, if it has those that all custom resources should have (kstatus).</summary>
-    private static ObjectHealth Generic(JsonElement status)
+    /// <summary>Of any other kind: what its conditions say, if it has those that all custom resources should have (kstatus). Kubernetes' own do what they are for as soon as they are there.</summary>
+    private static ObjectHealth Generic(JsonElement status, string apiVersion)
     {
         if (IsTrue(Condition(status, "Stalled")))
             return ObjectHealth.Failed(Text(Condition(status, "Stalled"), "message") ?? "It is stalled.");
         if (IsTrue(Condition(status, "Reconciling")))
             return ObjectHealth.Progressing(Text(Condition(status, "Reconciling"), "message") ?? "It is being reconciled.");
-        return Condition(status, "Ready") is { ValueKind: JsonValueKind.Object } ready && !IsTrue(ready) ? ObjectHealth.Progressing(Text(ready, "message") ?? "It is not ready.") : ObjectHealth.Available;
+        if (Condition(status, "Ready") is { ValueKind: JsonValueKind.Object } ready)
+            return IsTrue(ready) ? ObjectHealth.Available : ObjectHealth.Progressing(Text(ready, "message") ?? "It is not ready.");
+        return IsOfKubernetes(apiVersion) ? ObjectHealth.Available : ObjectHealth.Untracked;
     }
+
+    private static bool IsOfKubernetes(string apiVersion) =>
+        apiVersion.Split('/') is not [var group, _] || group is "apps" or "batch" or "autoscaling" or "policy" || group.EndsWith(".k8s.io", StringComparison.Ordinal);
 
     private static JsonElement Condition(JsonElement status, string type) =>
         Child(status, "conditions") is { ValueKind: JsonValueKind.Array } conditions ? conditions.EnumerateArray().FirstOrDefault(one => Text(one, "type") == type) : default;

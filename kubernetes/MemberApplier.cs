@@ -35,6 +35,9 @@ internal sealed record BindingOutcome(BindingHealth Health, long ObservedGenerat
     /// <summary>Nothing of the placement is left on the member.</summary>
     public bool IsGone { get; init; }
 
+    /// <summary>Nobody can say of some of the objects whether they are available.</summary>
+    public bool IsUntracked { get; init; }
+
     /// <summary>It will not help to do the same again soon.</summary>
     public static BindingOutcome Refused(BindingState state, string code, string message) =>
         new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(Math.Min(60, 5 * (1 << Math.Min(state.Attempts, 4)))), state.Attempts + 1, code, message);
@@ -96,7 +99,7 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
         var open = healths.Where(one => one.Health.Availability is Availability.Progressing).ToList();
         return open.Count > 0 || !clean
             ? new(BindingHealth.Progressing, state.Generation, BackOff(state, Math.Min(state.Attempts, 5)), state.Attempts + 1, "ResourceNotAvailableYet", open.Count > 0 ? Describe(open) : "Objects of earlier revisions are being deleted.") { IsClean = clean }
-            : new(BindingHealth.Available, state.Generation) { IsClean = true };
+            : new(BindingHealth.Available, state.Generation) { IsClean = true, IsUntracked = healths.Exists(one => one.Health.IsUntracked) };
     }
 
     /// <summary>What must be available before this is applied, and is not.</summary>

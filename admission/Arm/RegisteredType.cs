@@ -44,6 +44,9 @@ internal abstract class RegisteredType
     /// <summary>Why an action or <c>delete</c> must not happen now, or null.</summary>
     public abstract ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current);
 
+    /// <summary>Why nothing of this type may be written below its parent as that is, or null.</summary>
+    public abstract ErrorBody? RefuseBelow(ResourceRow parent);
+
     /// <summary>The properties a client sent, checked against shape and rules; every fault goes to <paramref name="faults"/> and then nothing is returned.</summary>
     public abstract BoundProperties? Bind(ResourceId id, JsonElement properties, ResourceRow? row, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults);
 
@@ -134,6 +137,8 @@ internal sealed class RegisteredType<T, TStatus> : RegisteredType
 
     public override ErrorBody? Refuse(string request, JsonElement parameters, ResourceRow current) =>
         T.Refuse(new(request, parameters, current.Read<T>(), current.ReadStatus<TStatus>(), current.State));
+
+    public override ErrorBody? RefuseBelow(ResourceRow parent) => T.RefuseBelow(parent.Properties);
 
     public override BoundProperties? Bind(ResourceId id, JsonElement properties, ResourceRow? row, Func<string, JsonElement, bool> isReadOnlyEcho, List<ErrorBody> faults)
     {

@@ -165,6 +165,8 @@ internal sealed class ResourceWrites(ResourceLookup lookup, Acceptor acceptor, R
         if (around.Current is { } current && !current.State.IsTerminal())
             throw await lookup.BusyAsync(current, cancel);
         around.DemandUnlocked($"{type.Permissions}/{verb}", isDelete: false);
+        if (verb == "write" && around.Ancestors.FirstOrDefault(row => row.Key == id.Parent?.Key) is { } parent && type.RefuseBelow(parent) is { } refusal)
+            throw ArmErrors.ActionRefused(refusal);
         return around;
     }
 

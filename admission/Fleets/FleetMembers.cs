@@ -14,7 +14,11 @@ internal static class FleetMembers
         from fleet_members where fleet_key = $1
         """;
 
-    private const string Bound = "select coalesce(array_agg(b.member_id), '{}') from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1 and not b.is_unscheduled";
+    private const string Places = """
+        select coalesce((select array_agg(b.member_id) from placement_bindings b where b.placement_id = p.id and not b.is_unscheduled), '{}'),
+            coalesce((select array_agg(e.member) from placement_evictions e where e.placement_id = p.id), '{}')
+        from placements p where p.resource_key = $1
+        """;
 
     public static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlDataSource source, string fleet, CancellationToken cancel)
     {
@@ -28,11 +32,19 @@ internal static class FleetMembers
         return await ReadAsync(command, cancel);
     }
 
-    /// <summary>On which of them a placement is.</summary>
-    public static async Task<IReadOnlySet<int>> BoundAsync(NpgsqlDataSource source, string placement, CancellationToken cancel)
+    /// <summary>Where a placement is, and from where it was evicted; nowhere when it was never carried out.</summary>
+    public static async Task<PlacementPlaces> PlacesAsync(NpgsqlDataSource source, string placement, CancellationToken cancel)
     {
-        await using var command = Sql.Command(source, Bound, placement);
-        return ((int[])(await command.ExecuteScalarAsync(cancel))!).ToHashSet();
+        await using var connection = await source.OpenConnectionAsync(cancel);
+        return await PlacesAsync(connection, placement, cancel);
+    }
+
+    public static async Task<PlacementPlaces> PlacesAsync(NpgsqlConnection connection, string placement, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(connection, Places, placement);
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        var (bound, evicted) = await row.ReadAsync(cancel) ? (row.GetFieldValue<int[]>(0), row.GetFieldValue<string[]>(1)) : ([], []);
+        return new(bound.ToHashSet(), evicted.ToHashSet(StringComparer.OrdinalIgnoreCase));
     }
 
     private static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlCommand command, CancellationToken cancel)

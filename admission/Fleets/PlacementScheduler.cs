@@ -18,23 +18,30 @@ internal sealed record SchedulableMember
 /// <summary>Where a placement goes, and what could not be met.</summary>
 /// <param name="Chosen">Ids of members, in the order of their names.</param>
 /// <param name="Shortage">What the policy asks for and does not get; null when all is met.</param>
-internal sealed record Schedule(IReadOnlyList<int> Chosen, string? Shortage);
+/// <param name="Expected">On how many members it should be: more than are chosen when members are missing, or it was evicted from some.</param>
+internal sealed record Schedule(IReadOnlyList<int> Chosen, string? Shortage, int Expected);
+
+/// <summary>Where a placement is, and from where it was evicted.</summary>
+/// <param name="Bound">Members on which the placement is: they are kept where that is as good, and a NoSchedule taint does not take them away.</param>
+/// <param name="Evicted">Members, by name, from which it stays away as long as its eviction is there. PickFixed names its members, and that counts for more.</param>
+internal sealed record PlacementPlaces(IReadOnlySet<int> Bound, IReadOnlySet<string> Evicted);
 
 /// <summary>Decides on which members a placement shall be. Pure: the same members and policy give the same answer, whatever their order.</summary>
 internal static class PlacementScheduler
 {
-    /// <param name="bound">Members on which the placement is: they are kept where that is as good, and a NoSchedule taint does not take them away.</param>
-    public static Schedule Decide(PlacementPolicy policy, IReadOnlyList<SchedulableMember> members, IReadOnlySet<int> bound)
+    public static Schedule Decide(PlacementPolicy policy, IReadOnlyList<SchedulableMember> members, PlacementPlaces places)
     {
+        var bound = places.Bound;
         var selector = policy.MemberSelector is { } text && LabelSelector.TryParse(text, out var parsed, out _) ? parsed : null;
         var terms = policy.Affinity?.ClusterAffinity?.RequiredDuringSchedulingIgnoredDuringExecution?.ClusterSelectorTerms ?? [];
         var fit = members.Where(member => !member.IsLeaving && IsTolerated(policy, member, bound.Contains(member.Id))).OrderBy(member => member.Name, StringComparer.Ordinal);
         if (policy.PlacementType is PlacementType.PickFixed)
             return Fixed(policy, [.. fit]);
         var selected = fit.Where(member => (selector is null || selector.Matches(member.Labels)) && (terms.Count == 0 || terms.Any(term => Matches(term, member)))).ToList();
+        var free = selected.Where(member => !places.Evicted.Contains(member.Name)).ToList();
         return policy.PlacementType is PlacementType.PickAll
-            ? new([.. selected.Select(member => member.Id)], selected.Count == 0 ? "No member of the fleet is selected." : null)
-            : Pick(policy, [.. selected.Where(member => !member.IsUnreachable || bound.Contains(member.Id))], bound);
+            ? new([.. free.Select(member => member.Id)], selected.Count == 0 ? "No member of the fleet is selected." : null, selected.Count)
+            : Pick(policy, [.. free.Where(member => !member.IsUnreachable || bound.Contains(member.Id))], bound);
     }
 
     private static Schedule Fixed(PlacementPolicy policy, IReadOnlyList<SchedulableMember> fit)
@@ -42,7 +49,7 @@ internal static class PlacementScheduler
         var wanted = policy.ClusterNames.ToHashSet(StringComparer.OrdinalIgnoreCase);
         var chosen = fit.Where(member => wanted.Contains(member.Name)).ToList();
         wanted.ExceptWith(chosen.Select(member => member.Name));
-        return new([.. chosen.Select(member => member.Id)], wanted.Count == 0 ? null : $"{wanted.Count} of the named members are not there or have a taint: {string.Join(", ", wanted.Order(StringComparer.Ordinal).Take(5))}.");
+        return new([.. chosen.Select(member => member.Id)], wanted.Count == 0 ? null : $"{wanted.Count} of the named members are not there or have a taint: {string.Join(", ", wanted.Order(StringComparer.Ordinal).Take(5))}.", chosen.Count);
     }
 
     /// <summary>
@@ -72,7 +79,7 @@ internal static class PlacementScheduler
         }
 
         return new([.. chosen.OrderBy(member => member.Name, StringComparer.Ordinal).Select(member => member.Id)],
-            chosen.Count == wanted ? null : $"{wanted} members are wanted and {chosen.Count} fit: {fit.Count} are selected and can be reached{(constraints.Count > 0 ? ", and the topology spread allows no more" : "")}.");
+            chosen.Count == wanted ? null : $"{wanted} members are wanted and {chosen.Count} fit: {fit.Count} are selected and can be reached{(constraints.Count > 0 ? ", and the topology spread allows no more" : "")}.", wanted);
     }
 
     /// <summary>A NoSchedule taint keeps new placements away; NoExecute takes away those that are there.</summary>

@@ -10,7 +10,7 @@ internal static class ProviderEndpoints
     private static readonly (string Provider, string[] Types)[] Others =
     [
         ("Microsoft.Resources", ["subscriptions", "tenants", "providers", "tags", "resources"]), ("Microsoft.Authorization", ["permissions", "providerOperations"]), ("Microsoft.Insights", ["eventtypes"]),
-        ("ControlPlane.Identity", ["applications", "servicePrincipals", "users", "groups"]), ("Microsoft.PolicyInsights", ["policyStates"]), ("Microsoft.Quota", ["quotas"]), ("Microsoft.Consumption", ["usageDetails", "pricesheets"]), ("Microsoft.ResourceGraph", ["resources"]),
+        ("ControlPlane.Identity", ["applications", "servicePrincipals", "users", "groups"]), ("Microsoft.PolicyInsights", ["policyStates"]), ("Microsoft.Quota", ["quotas"]), ("Microsoft.Consumption", ["usageDetails", "pricesheets"]), ("Microsoft.ResourceGraph", ["resources"]), ("Microsoft.ContainerService", ["fleets/gates"]),
     ];
 
     /// <summary>Without these nothing could be done, not even registering.</summary>
@@ -89,11 +89,15 @@ internal static class ProviderEndpoints
         var locations = http.RequestServices.GetRequiredService<Locations>().Names;
         var types = ResourceTypes.All.Where(type => type.Type.Provider.Equals(provider, StringComparison.OrdinalIgnoreCase) && type.Type != ResourceType.Subscription)
             .Select(type => new ProviderType(type.Type.Name, locations, type.ApiVersions, type.IsTracked ? "SupportsTags, SupportsLocation" : "None"));
-        var others = Others.Where(other => other.Provider == provider).SelectMany(other => other.Types).Select(type => new ProviderType(type, locations, ApiVersions.Azure, "None"));
+        var others = Others.Where(other => other.Provider == provider).SelectMany(other => other.Types).Select(type => new ProviderType(type, locations, VersionsBelow(provider, type), "None"));
         return new(
             http.Request.RouteValues["subscription"] is string id ? $"/subscriptions/{id}/providers/{provider}" : $"/providers/{provider}", provider, AlwaysRegistered.Contains(provider, StringComparer.OrdinalIgnoreCase) ? "RegistrationFree" : "RegistrationRequired",
             subscription?.Unregistered.Contains(provider, StringComparer.OrdinalIgnoreCase) is true ? "Unregistered" : "Registered", [.. types, .. others]);
     }
+
+    /// <summary>What stands below a resource is served in the versions of that.</summary>
+    private static IReadOnlyList<string> VersionsBelow(string provider, string type) =>
+        type.LastIndexOf('/') is > 0 and var slash && ResourceTypes.TryFind(new(provider, type[..slash])) is { } parent ? parent.ApiVersions : ApiVersions.Azure;
 
     /// <summary>Which part of the path is wrong: the namespace, or the type in it.</summary>
     private static Task Unknown(HttpContext http)

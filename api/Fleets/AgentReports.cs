@@ -45,7 +45,7 @@ internal static class AgentReports
             await using var store = Sql.Command(connection, BindingSql.Store,
                 kept.Select(one => one.Placement).ToArray(), kept.Select(_ => member).ToArray(), new long?[kept.Count], kept.Select(one => one.Generation).ToArray(),
                 kept.Select(one => (short)one.Health).ToArray(), kept.Select(one => Math.Min(one.ObservedGeneration, one.Generation)).ToArray(), kept.Select(one => one.IsOpen || one.Health is not BindingHealth.Available ? 0d : (double?)null).ToArray(),
-                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray());
+                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray(), kept.Select(one => one.IsUntracked).ToArray());
             await store.ExecuteNonQueryAsync(cancel);
         }
 

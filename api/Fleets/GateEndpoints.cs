@@ -83,11 +83,13 @@ internal static partial class GateEndpoints
             throw new ArmException(409, new("GateAlreadyCompleted", $"The gate '{gate.Id}' was completed by '{gate.Shown.Properties.CompletedBy}' already; a gate is completed once."));
         if (gate.Shown.Properties.State is GateState.Skipped)
             throw new ArmException(409, new("GateSkipped", $"The gate '{gate.Id}' was skipped, or its run has ended: nothing waits for it any more."));
+        var caller = http.Caller();
         await using (var command = Sql.Command(connection, """
             with gate as (update fleet_gates set state = 'Completed', version = version + 1, changed_at = now(), changed_by = $2 where id = $1 returning rollout_run_id, update_run_id, stage, timing),
+            logged as (insert into activities (at, subscription, resource_id, action, status, principal, correlation_id) select now(), $3, $4, $5, 'Succeeded', $6, $7 from gate),
             rollout as (update rollout_runs r set approvals = array_append(r.approvals, gate.stage || '/' || gate.timing) from gate where r.id = gate.rollout_run_id)
             update update_runs u set status_due = true from gate where u.id = gate.update_run_id
-            """, gate.Id, http.Principal().ObjectId))
+            """, gate.Id, http.Principal().ObjectId, fleet.Subscription, gate.Shown.Id, $"{Gate.Type}/write", caller.Principal, caller.CorrelationId))
         {
             await command.ExecuteNonQueryAsync(http.RequestAborted);
         }

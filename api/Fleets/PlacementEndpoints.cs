@@ -112,7 +112,7 @@ internal static class PlacementEndpoints
         await using var command = Sql.Command(source, """
             select r.number, r.kind, r.state, r.revision, r.previous_revision, r.started_at, r.ended_at, r.message,
                 count(m.member_id)::int, count(*) filter (where m.state = 0)::int, count(*) filter (where m.state = 1)::int, count(*) filter (where m.state = 2)::int, count(*) filter (where m.state = 3)::int,
-                count(*) filter (where m.state = 4)::int, count(*) filter (where m.state = 5)::int
+                count(*) filter (where m.state = 4)::int, count(*) filter (where m.state = 5)::int, r.reason
             from rollout_runs r join placements p on p.id = r.placement_id left join rollout_members m on m.run_id = r.id where p.resource_key = $1 group by r.id order by r.number desc limit 100
             """, placement.Key);
         await using var row = await command.ExecuteReaderAsync(http.RequestAborted);
@@ -123,7 +123,7 @@ internal static class PlacementEndpoints
             {
                 Kind = Enum.Parse<RolloutKind>(row.GetString(1)), State = Enum.Parse<RolloutState>(row.GetString(2)), Revision = row.GetInt32(3), PreviousRevision = row.IsDBNull(4) ? null : row.GetInt32(4),
                 StartTime = row.GetFieldValue<DateTimeOffset>(5), EndTime = row.IsDBNull(6) ? null : row.GetFieldValue<DateTimeOffset>(6), Message = row.IsDBNull(7) ? null : row.GetString(7),
-                Clusters = new(row.GetInt32(8), row.GetInt32(9), row.GetInt32(10), row.GetInt32(11), row.GetInt32(12), row.GetInt32(13), row.GetInt32(14)),
+                Reason = row.IsDBNull(15) ? null : row.GetString(15), Clusters = new(row.GetInt32(8), row.GetInt32(9), row.GetInt32(10), row.GetInt32(11), row.GetInt32(12), row.GetInt32(13), row.GetInt32(14)),
             }));
         }
 
@@ -146,8 +146,8 @@ internal static class PlacementEndpoints
         }
 
         var members = await FleetMembers.ReadAsync(source, placement.ResourceId.Parent!.Key, http.RequestAborted);
-        var bound = await FleetMembers.BoundAsync(source, placement.Key, http.RequestAborted);
-        var schedule = PlacementScheduler.Decide(wanted.Policy, members, bound);
+        var places = await FleetMembers.PlacesAsync(source, placement.Key, http.RequestAborted);
+        var (bound, schedule) = (places.Bound, PlacementScheduler.Decide(wanted.Policy, members, places));
         var chosen = schedule.Chosen.ToHashSet();
         var named = members.OrderBy(member => member.Name, StringComparer.Ordinal).ToList();
         await http.AnswerAsync(new Simulated(
@@ -238,6 +238,10 @@ internal static class PlacementEndpoints
         public required RolloutCounts Clusters { get; init; }
         public required DateTimeOffset StartTime { get; init; }
         public DateTimeOffset? EndTime { get; init; }
+
+        /// <summary>BudgetExhausted when it waits because no more members may be without the placement.</summary>
+        public string? Reason { get; init; }
+
         public string? Message { get; init; }
     }
 

@@ -45,9 +45,13 @@ internal static class UsageEndpoints
                 throw ArmErrors.Invalid([Shape.Fault("properties.limit.value", "is required")]);
             if (limit < 0)
                 throw ArmErrors.Invalid([Shape.Fault("properties.limit.value", "must not be negative")]);
+            var caller = http.Caller();
             await db.Database.ExecuteSqlAsync($"""
-                insert into quotas (subscription, location, family, "limit", used) values ({subscription}, {location}, {family}, {limit}, 0)
-                on conflict (subscription, location, family) do update set "limit" = excluded."limit"
+                with stored as (
+                    insert into quotas (subscription, location, family, "limit", used) values ({subscription}, {location}, {family}, {limit}, 0)
+                    on conflict (subscription, location, family) do update set "limit" = excluded."limit" returning 1)
+                insert into activities (at, subscription, resource_id, action, status, principal, correlation_id)
+                select now(), {subscription}, {http.Request.Path.Value}, 'Microsoft.Quota/quotas/write', 'Succeeded', {caller.Principal}, {caller.CorrelationId} from stored
                 """, http.RequestAborted);
         }
 

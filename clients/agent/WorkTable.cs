@@ -108,7 +108,7 @@ internal sealed class WorkTable(TimeProvider time, int seed)
             var said = new AgentOutcome
             {
                 Placement = entry.Item.Placement, Generation = entry.Item.Generation, Health = outcome.Health, ObservedGeneration = outcome.ObservedGeneration, IsOpen = outcome.Again is not null, IsClean = outcome.IsClean, IsGone = outcome.IsGone,
-                ErrorCode = outcome.ErrorCode, Error = outcome.Error,
+                IsUntracked = outcome.IsUntracked, ErrorCode = outcome.ErrorCode, Error = outcome.Error,
             };
             changed.TrySetResult();
             // What belongs to an older wish is of no interest any more.

@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace ControlPlane.Cli;
 
-/// <summary>`placement watch|pause|resume|rollback|clusters|runs FLEET/NAME`: how a placement gets to its members.</summary>
+/// <summary>`placement watch|pause|resume|rollback|evict|clusters|runs FLEET/NAME`: how a placement gets to its members.</summary>
 internal static class PlacementCommands
 {
     public const string Placement = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
@@ -18,6 +18,7 @@ internal static class PlacementCommands
         Verb("resume", "Go on with a run that is paused or on hold, and watch it.", async (client, id, _, cancel) =>
             await ActAsync(client, id, "resume", body: null, cancel) is var code && code != ExitCode.Ok ? code : await WatchAsync(client, id, cancel)),
         Rollback(),
+        Evict(),
         Clusters(),
         Runs(),
     };
@@ -33,6 +34,27 @@ internal static class PlacementCommands
             ActAsync(client, id, "rollback", parsed.GetValue(revision) is { } number ? new() { ["revision"] = number } : [], cancel));
         command.Add(revision);
         return command;
+    }
+
+    private static Command Evict()
+    {
+        var member = new Argument<string>("member") { Description = "The member of the fleet." };
+        var undo = new Option<bool>("--undo") { Description = "Let the placement come back." };
+        var command = Verb("evict", "Take the placement from a member if its disruption budget allows it, and keep it away; --undo lets it come back.", (client, id, parsed, cancel) =>
+            EvictAsync(client, id, parsed.GetValue(member)!, parsed.GetValue(undo), cancel));
+        command.Add(member);
+        command.Add(undo);
+        return command;
+    }
+
+    /// <summary>The eviction has the name of the member, so that it is found again.</summary>
+    private static async Task<int> EvictAsync(Client client, string id, string member, bool isUndone, CancellationToken cancel)
+    {
+        var eviction = ResourceAddress.Versioned($"{id}/evictions/{member}");
+        var accepted = isUndone
+            ? await client.SendAsync(HttpMethod.Delete, eviction, body: null, cancel)
+            : await client.SendAsync(HttpMethod.Put, eviction, new JsonObject { ["properties"] = new JsonObject { ["clusterName"] = member } }, cancel);
+        return await Following.ToTheEndAsync(client, accepted, $"{id.Split('/')[^1]} evict {member}", cancel) ? ExitCode.Ok : ExitCode.Failed;
     }
 
     private static Command Clusters()

@@ -63,6 +63,9 @@ public interface IResource<TSelf, TStatus>
     /// <summary>Why an action or <c>delete</c> must not happen to the resource as it stands, or null; the answer is a 409.</summary>
     static virtual ErrorBody? Refuse(ResourceRequest<TSelf, TStatus> request) => null;
 
+    /// <summary>Why nothing of this type may be written below its parent as that is, or null; the answer is a 409. <paramref name="parent"/> holds the parent's properties.</summary>
+    static virtual ErrorBody? RefuseBelow(string parent) => null;
+
     /// <summary>How long the operation that carries out a request may take in all; after that it fails with <c>OperationTimedOut</c>.</summary>
     static virtual TimeSpan TimeLimit(string request) => TimeSpan.FromHours(1);
 

@@ -123,6 +123,9 @@ public sealed record AgentOutcome
     /// <summary>Nothing of the placement is left on the cluster.</summary>
     public bool IsGone { get; init; }
 
+    /// <summary>Nobody can say of some of the objects whether they are available.</summary>
+    public bool IsUntracked { get; init; }
+
     public string? ErrorCode { get; init; }
     public string? Error { get; init; }
 }

@@ -21,6 +21,9 @@ public sealed record ClusterResourcePlacement : IResource<ClusterResourcePlaceme
     public PlacementPolicy Policy { get; init; } = new();
     public RolloutStrategy Strategy { get; init; } = new();
 
+    /// <summary>How many members may be without it at once because of evictions and rollouts; absent: any number.</summary>
+    public DisruptionBudget? DisruptionBudget { get; init; }
+
     /// <summary>What is different on some members; later ones win.</summary>
     public IReadOnlyList<ResourceOverride> Overrides { get; init; } = [];
 
@@ -48,6 +51,7 @@ public sealed record ClusterResourcePlacement : IResource<ClusterResourcePlaceme
         .. ManifestRules.Violations(wanted.Manifests, wanted.AllowClusterEscalation),
         .. wanted.Policy.Violations(),
         .. wanted.Strategy.Violations(),
+        .. wanted.DisruptionBudget?.Violations() ?? [],
         .. wanted.Overrides.SelectMany((one, at) => one.Violations($"overrides[{at}]")),
         .. wanted.RevisionHistoryLimit is < 1 or > LongestHistory ? [new Violation("revisionHistoryLimit", $"must be from 1 to {LongestHistory}")] : Array.Empty<Violation>(),
     ];

@@ -40,6 +40,9 @@ public sealed record RolloutSummary
     public required DateTimeOffset StartTime { get; init; }
     public DateTimeOffset? EndTime { get; init; }
 
+    /// <summary>BudgetExhausted when it waits because no more members may be without the placement.</summary>
+    public string? Reason { get; init; }
+
     /// <summary>Why it stands where it stands, and what to do about it.</summary>
     public string? Message { get; init; }
 }

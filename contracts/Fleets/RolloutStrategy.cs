@@ -26,6 +26,18 @@ public sealed record RolloutStrategy
     /// <example>5%</example>
     public string MaxFailures { get; init; } = "0";
 
+    /// <summary>
+    /// How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+    /// is no success.
+    /// </summary>
+    /// <example>90%</example>
+    public string MinHealthy { get; init; } = "1";
+
+    /// <summary>
+    /// How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60).
+    /// </summary>
+    public int UnavailablePeriodSeconds { get; init; }
+
     /// <summary>A member that is not healthy after so many seconds counts as failed.</summary>
     public int ProgressDeadlineSeconds { get; init; } = 600;
 
@@ -43,6 +55,10 @@ public sealed record RolloutStrategy
             yield return new("strategy.pauseAfterHealthyClusters", "must be a number from 1, such as 50, or a percentage from 1% to 100%");
         if (!Share.IsValid(MaxFailures, least: 0))
             yield return new("strategy.maxFailures", "must be a number from 0, such as 3, or a percentage from 0% to 100%");
+        if (!Share.IsValid(MinHealthy, least: 0))
+            yield return new("strategy.minHealthy", "must be a number from 0, such as 3, or a percentage from 0% to 100%");
+        if (UnavailablePeriodSeconds is < 0 or > LongestDeadline)
+            yield return new("strategy.unavailablePeriodSeconds", $"must be from 0 to {LongestDeadline}");
         if (ProgressDeadlineSeconds is < 1 or > LongestDeadline)
             yield return new("strategy.progressDeadlineSeconds", $"must be from 1 to {LongestDeadline}");
         if (Stages.Count > MostStages)

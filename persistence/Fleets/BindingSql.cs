@@ -9,6 +9,9 @@ public static class BindingSql
             when b.health = 2 then 'Available' when b.health = 3 then 'Failed' when b.health = 1 then 'Progressing' else 'Pending' end
         """;
 
+    /// <summary>Whether the member of a binding <c>b</c> has what is desired and it is available.</summary>
+    public const string IsAvailable = "(not b.is_unscheduled and b.health = 2 and b.observed_generation >= b.generation and b.desired_revision > 0)";
+
     /// <summary>$1 how many, $2 for how long. Of members that the control plane calls; what is more urgent comes first, then what waits longest.</summary>
     public const string Claim = """
         with picked as (
@@ -22,7 +25,8 @@ public static class BindingSql
         """;
 
     /// <summary>
-    /// Outcomes, by column: placement, member, claim, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left.
+    /// Outcomes, by column: placement, member, claim, generation, health, observed generation, seconds until the next look (null: none), attempts, code, message, whether only the desired revision is left,
+    /// whether nobody can say of some objects if they are available.
     /// What was wanted anew meanwhile stays due; what another has claimed since is left alone. The agent of a cluster has nobody beside it: it claims nothing, and its claim is null.
     /// </summary>
     public const string Store = """
@@ -32,13 +36,15 @@ public static class BindingSql
             observed_generation = case when b.generation = a.generation then a.observed else b.observed_generation end,
             applied_revision = case when a.observed = a.generation and b.generation = a.generation then b.desired_revision else b.applied_revision end,
             touched_revisions = case when a.clean and b.generation = a.generation then array[b.desired_revision] else b.touched_revisions end,
+            is_untracked = case when b.generation = a.generation then a.untracked else b.is_untracked end,
+            observed_at = case when b.generation = a.generation and a.observed > b.observed_generation then now() else b.observed_at end,
             due_at = case when b.generation <> a.generation then b.due_at when a.again is null then null else now() + make_interval(secs => a.again) end,
             attempts = case when b.generation = a.generation then a.attempts else b.attempts end,
             error_code = case when b.generation = a.generation then a.code else b.error_code end,
             error = case when b.generation = a.generation then a.message else b.error end,
             transition_at = case when b.generation = a.generation and b.health <> a.health then now() else b.transition_at end
-        from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[])
-            as a (placement_id, member_id, claim, generation, health, observed, again, attempts, code, message, clean)
+        from unnest($1::int[], $2::int[], $3::bigint[], $4::bigint[], $5::smallint[], $6::bigint[], $7::float8[], $8::int[], $9::text[], $10::text[], $11::bool[], $12::bool[])
+            as a (placement_id, member_id, claim, generation, health, observed, again, attempts, code, message, clean, untracked)
         where b.placement_id = a.placement_id and b.member_id = a.member_id and (a.claim is null or b.claims = a.claim)
         """;
 

@@ -63,11 +63,26 @@ public sealed class PlacementRow
     /// <summary>The last revision that was rolled out whole.</summary>
     public int? CompletedRevision { get; set; }
 
+    /// <summary>How many members shall have it: what its budget is a share of.</summary>
+    public int Expected { get; set; }
+
     /// <summary>Members or labels changed since it was last decided where the placement goes.</summary>
     public bool ScheduleDue { get; set; }
 
     /// <summary>Its status in the resource may be behind.</summary>
     public bool StatusDue { get; set; }
+}
+
+/// <summary>A placement stays away from a member: an eviction that was executed and is still there. By the member's name, so that one that leaves and joins again is kept off too.</summary>
+public sealed class PlacementEvictionRow
+{
+    /// <summary>The key of the eviction resource.</summary>
+    public required string ResourceKey { get; init; }
+
+    public required int PlacementId { get; init; }
+
+    /// <summary>Lower case.</summary>
+    public required string Member { get; init; }
 }
 
 /// <summary>A manifest by its content, stored once however many revisions and placements have it.</summary>
@@ -122,6 +137,12 @@ public sealed class PlacementBindingRow
 
     public BindingHealth Health { get; set; }
 
+    /// <summary>Nobody can say of some of its objects whether they are available.</summary>
+    public bool IsUntracked { get; set; }
+
+    /// <summary>When <see cref="ObservedGeneration"/> was first seen.</summary>
+    public DateTimeOffset? ObservedAt { get; set; }
+
     /// <summary>The revision whose objects are on the member.</summary>
     public int AppliedRevision { get; set; }
 
@@ -147,7 +168,7 @@ public sealed class PlacementBindingRow
 }
 
 internal sealed class PlacementRowsConfiguration :
-    IEntityTypeConfiguration<FleetMemberRow>, IEntityTypeConfiguration<PlacementRow>, IEntityTypeConfiguration<ManifestBlobRow>, IEntityTypeConfiguration<PlacementRevisionRow>,
+    IEntityTypeConfiguration<FleetMemberRow>, IEntityTypeConfiguration<PlacementRow>, IEntityTypeConfiguration<PlacementEvictionRow>, IEntityTypeConfiguration<ManifestBlobRow>, IEntityTypeConfiguration<PlacementRevisionRow>,
     IEntityTypeConfiguration<PlacementBindingRow>
 {
     public void Configure(EntityTypeBuilder<FleetMemberRow> row)
@@ -178,6 +199,15 @@ internal sealed class PlacementRowsConfiguration :
         row.HasIndex(p => p.FleetKey);
         row.HasIndex(p => p.Id).HasFilter("schedule_due or status_due").HasDatabaseName("ix_placements_due");
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(p => p.ResourceKey).OnDelete(DeleteBehavior.Cascade);
+    }
+
+    public void Configure(EntityTypeBuilder<PlacementEvictionRow> row)
+    {
+        row.ToTable("placement_evictions").HasKey(e => e.ResourceKey);
+        row.Property(e => e.ResourceKey).UseCollation("C");
+        row.HasIndex(e => e.PlacementId);
+        row.HasOne<ResourceRow>().WithMany().HasForeignKey(e => e.ResourceKey).OnDelete(DeleteBehavior.Cascade);
+        row.HasOne<PlacementRow>().WithMany().HasForeignKey(e => e.PlacementId).OnDelete(DeleteBehavior.Cascade);
     }
 
     public void Configure(EntityTypeBuilder<ManifestBlobRow> row) => row.ToTable("manifest_blobs").HasKey(b => b.Sha256);

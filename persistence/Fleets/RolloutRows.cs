@@ -37,6 +37,9 @@ public sealed class RolloutRunRow
     /// <summary>The approvals that were given, such as <c>0/Before</c>.</summary>
     public required string[] Approvals { get; set; }
 
+    /// <summary>Why it waits, in a word; null when the state says it.</summary>
+    public string? Reason { get; set; }
+
     public string? Message { get; set; }
     public required DateTimeOffset StartedAt { get; init; }
     public DateTimeOffset? EndedAt { get; set; }

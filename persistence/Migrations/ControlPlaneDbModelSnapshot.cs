@@ -1250,9 +1250,17 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("is_unscheduled");
 
+                    b.Property<bool>("IsUntracked")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_untracked");
+
                     b.Property<DateTimeOffset?>("LeaseUntil")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("lease_until");
+
+                    b.Property<DateTimeOffset?>("ObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("observed_at");
 
                     b.Property<long>("ObservedGeneration")
                         .HasColumnType("bigint")
@@ -1282,6 +1290,31 @@ namespace ControlPlane.Persistence.Migrations
                         .HasFilter("due_at is not null");
 
                     b.ToTable("placement_bindings", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementEvictionRow", b =>
+                {
+                    b.Property<string>("ResourceKey")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Member")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("member");
+
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.HasKey("ResourceKey")
+                        .HasName("pk_placement_evictions");
+
+                    b.HasIndex("PlacementId")
+                        .HasDatabaseName("ix_placement_evictions_placement_id");
+
+                    b.ToTable("placement_evictions", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>
@@ -1341,6 +1374,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int?>("CompletedRevision")
                         .HasColumnType("integer")
                         .HasColumnName("completed_revision");
+
+                    b.Property<int>("Expected")
+                        .HasColumnType("integer")
+                        .HasColumnName("expected");
 
                     b.Property<string>("FleetKey")
                         .IsRequired()
@@ -1484,6 +1521,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int?>("PreviousRevision")
                         .HasColumnType("integer")
                         .HasColumnName("previous_revision");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
 
                     b.Property<int>("ResumedAtHealthy")
                         .HasColumnType("integer")
@@ -2662,6 +2703,23 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_placement_bindings_placements_placement_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementEvictionRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_evictions_placements_placement_id");
+
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_evictions_resources_resource_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>

@@ -109,6 +109,17 @@ public sealed class SubscriptionTests(AuthorizationFixture fixture)
     }
 
     [Fact]
+    public async Task Who_set_a_quota_stands_in_the_activity_log()
+    {
+        var quota = $"{ArmHttp.SubscriptionPath}/providers/ControlPlane.BareMetal/locations/westeurope/providers/Microsoft.Quota/quotas/logged";
+        var wanted = new JsonObject { ["properties"] = new JsonObject { ["limit"] = new JsonObject { ["limitObjectType"] = "LimitValue", ["value"] = 3 } } };
+        var correlation = Guid.NewGuid().ToString();
+        (await Arm.PutAsync(quota, wanted, ("x-ms-correlation-request-id", correlation))).Is(200);
+        var logged = Assert.Single(await EventsAsync(Arm, $"correlationId eq '{correlation}'"));
+        Assert.Equal(("Succeeded", "Microsoft.Quota/quotas/write", quota), (logged.GetProperty("status").GetProperty("value").GetString(), logged.GetProperty("operationName").GetProperty("value").GetString(), logged.GetProperty("resourceId").GetString()));
+    }
+
+    [Fact]
     public async Task Every_action_of_a_route_is_among_the_operations_of_its_namespace()
     {
         var names = (await Arm.GetAsync("/providers/ControlPlane.BareMetal/operations")).Is(200).Json.GetProperty("value").EnumerateArray().Select(one => one.GetProperty("name").GetString()).ToList();

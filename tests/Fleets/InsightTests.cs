@@ -123,6 +123,23 @@ public sealed class InsightTests(InsightFixture world)
     }
 
     [Fact]
+    public async Task A_fleet_whose_numbers_cannot_be_computed_does_not_keep_the_others_from_having_history()
+    {
+        var broken = await FleetAsync(world.Plane);
+        await PlantAsync(world.Plane, broken, 1);
+        // No inventory looks like this; whatever does fails every question about the fleet.
+        const string images = "update cluster_inventories set node_images = $2::jsonb where cluster_key in (select cluster_key from fleet_members where fleet_key = $1)";
+        await world.Plane.Database.ExecuteAsync(images, broken.ToLowerInvariant(), "[]");
+        // It is looked at after the broken one.
+        var later = broken[..broken.LastIndexOf('/')] + "/zebra";
+        Assert.Equal("Succeeded", (await Arm.FinishAsync((await Arm.PutAsync(later, new JsonObject { ["location"] = "westeurope" })).Is(201))).OperationStatus);
+        Task<JsonElement> HistoryAsync(string fleet) => Eventually.Async(async () => (await Arm.GetAsync($"{fleet}/insights/history?metric=clusters")).Is(200).Json.GetProperty("points"), points => points.GetArrayLength() > 0, $"{fleet} has history");
+        await HistoryAsync(later);
+        await world.Plane.Database.ExecuteAsync(images, broken.ToLowerInvariant(), "{}");
+        await HistoryAsync(broken);
+    }
+
+    [Fact]
     public async Task A_remediation_is_about_exactly_the_clusters_that_are_meant()
     {
         var fleet = await PlantedAsync();

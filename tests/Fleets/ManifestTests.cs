@@ -87,5 +87,13 @@ public sealed class ManifestTests
     public void An_object_is_available_when_it_does_what_it_is_for(string thing, string availability) =>
         Assert.Equal(availability, AvailabilityRules.Of(Json(thing)).Availability.ToString());
 
+    [Theory]
+    [InlineData("""{"apiVersion":"shop.example/v1","kind":"Till"}""", true)]
+    [InlineData("""{"apiVersion":"shop.example/v1","kind":"Till","status":{"conditions":[{"type":"Ready","status":"True"}]}}""", false)]
+    [InlineData("""{"apiVersion":"v1","kind":"ConfigMap"}""", false)]
+    [InlineData("""{"apiVersion":"rbac.authorization.k8s.io/v1","kind":"Role"}""", false)]
+    public void Of_a_custom_resource_without_conditions_nobody_can_say_whether_it_is_available(string thing, bool isUntracked) =>
+        Assert.Equal(isUntracked, AvailabilityRules.Of(Json(thing)).IsUntracked);
+
     private static JsonElement Json(string text) => JsonSerializer.Deserialize<JsonElement>(text);
 }

@@ -32,13 +32,13 @@ public sealed class PlacementSchedulerTests
     {
         var shuffled = members.ToArray();
         new Random(seed).Shuffle(shuffled);
-        Assert.Equal(PlacementScheduler.Decide(policy, members, new HashSet<int>()).Chosen, PlacementScheduler.Decide(policy, shuffled, new HashSet<int>()).Chosen);
+        Assert.Equal(Decide(policy, members, new HashSet<int>()).Chosen, Decide(policy, shuffled, new HashSet<int>()).Chosen);
     });
 
     [Fact]
     public void As_many_are_chosen_as_fit_and_none_that_is_not_selected_leaves_or_is_tainted() => Gen.Select(AnyPolicy, AnyMembers).Sample((policy, members) =>
     {
-        var schedule = PlacementScheduler.Decide(policy, members, new HashSet<int>());
+        var schedule = Decide(policy, members, new HashSet<int>());
         var fit = members.Where(member => !member.IsLeaving && member.Taints.Count == 0 && (policy.MemberSelector is null || member.Labels["env"] == "prod")).ToList();
         Assert.All(schedule.Chosen, id => Assert.Contains(fit, member => member.Id == id));
         Assert.True(schedule.Chosen.Count <= policy.NumberOfClusters);
@@ -50,7 +50,7 @@ public sealed class PlacementSchedulerTests
     [Fact]
     public void The_spread_stays_within_the_skew() => Gen.Select(AnyPolicy, AnyMembers).Where((policy, _) => policy.TopologySpreadConstraints.Count > 0).Sample((policy, members) =>
     {
-        var chosen = PlacementScheduler.Decide(policy, members, new HashSet<int>()).Chosen.ToHashSet();
+        var chosen = Decide(policy, members, new HashSet<int>()).Chosen.ToHashSet();
         var fit = members.Where(member => !member.IsLeaving && member.Taints.Count == 0 && (policy.MemberSelector is null || member.Labels["env"] == "prod")).ToList();
         var counts = fit.GroupBy(member => member.Labels[MemberLabels.Location], StringComparer.Ordinal).Select(region => region.Count(member => chosen.Contains(member.Id))).ToList();
         if (counts.Count > 0)
@@ -60,8 +60,8 @@ public sealed class PlacementSchedulerTests
     [Fact]
     public void What_was_chosen_is_chosen_again() => Gen.Select(AnyPolicy, AnyMembers).Sample((policy, members) =>
     {
-        var first = PlacementScheduler.Decide(policy, members, new HashSet<int>());
-        Assert.Equal(first.Chosen, PlacementScheduler.Decide(policy, members, first.Chosen.ToHashSet()).Chosen);
+        var first = Decide(policy, members, new HashSet<int>());
+        Assert.Equal(first.Chosen, Decide(policy, members, first.Chosen.ToHashSet()).Chosen);
     });
 
     [Fact]
@@ -69,10 +69,25 @@ public sealed class PlacementSchedulerTests
     {
         List<SchedulableMember> members = [Member(1, "westus", "prod", 4) with { Taints = [new() { Key = "a" }] }, Member(2, "westus", "prod", 4) with { Taints = [new() { Key = "a", Effect = TaintEffect.NoExecute }] }, Member(3, "westus", "prod", 4)];
         var all = new PlacementPolicy();
-        Assert.Equal([3], PlacementScheduler.Decide(all, members, new HashSet<int>()).Chosen);
-        Assert.Equal([1, 3], PlacementScheduler.Decide(all, members, new HashSet<int> { 1, 2 }).Chosen);
-        Assert.Equal([1, 2, 3], PlacementScheduler.Decide(all with { Tolerations = [new() { Operator = TolerationOperator.Exists }] }, members, new HashSet<int>()).Chosen);
-        Assert.Equal([1, 3], PlacementScheduler.Decide(all with { Tolerations = [new() { Key = "a", Effect = TaintEffect.NoSchedule }] }, members, new HashSet<int>()).Chosen);
+        Assert.Equal([3], Decide(all, members, new HashSet<int>()).Chosen);
+        Assert.Equal([1, 3], Decide(all, members, new HashSet<int> { 1, 2 }).Chosen);
+        Assert.Equal([1, 2, 3], Decide(all with { Tolerations = [new() { Operator = TolerationOperator.Exists }] }, members, new HashSet<int>()).Chosen);
+        Assert.Equal([1, 3], Decide(all with { Tolerations = [new() { Key = "a", Effect = TaintEffect.NoSchedule }] }, members, new HashSet<int>()).Chosen);
+    }
+
+    [Fact]
+    public void An_evicted_member_is_not_chosen_and_still_expected_unless_it_is_named()
+    {
+        List<SchedulableMember> members = [.. Enumerable.Range(1, 4).Select(id => Member(id, "westus", "prod", 4))];
+        var bound = new HashSet<int> { 1, 2 };
+        var all = Decide(new(), members, bound, "M02");
+        var two = Decide(new() { PlacementType = PlacementType.PickN, NumberOfClusters = 2 }, members, bound, "m02");
+        var four = Decide(new() { PlacementType = PlacementType.PickN, NumberOfClusters = 4 }, members, bound, "m02");
+        Assert.Equal([1, 3, 4], all.Chosen);
+        Assert.Equal([1, 3], two.Chosen);
+        Assert.Equal([1, 3, 4], four.Chosen);
+        Assert.Equal((4, 2, 4), (all.Expected, two.Expected, four.Expected));
+        Assert.Equal([2], Decide(new() { PlacementType = PlacementType.PickFixed, ClusterNames = ["m02"] }, members, bound, "m02").Chosen);
     }
 
     [Fact]
@@ -82,8 +97,8 @@ public sealed class PlacementSchedulerTests
         PlacementPolicy Policy(params ClusterSelectorTerm[] terms) => new() { Affinity = new() { ClusterAffinity = new() { RequiredDuringSchedulingIgnoredDuringExecution = new() { ClusterSelectorTerms = terms } } } };
         var prod = new LabelSelector { MatchLabels = new Dictionary<string, string>(StringComparer.Ordinal) { ["env"] = "prod" } };
         var large = new PropertySelector { MatchExpressions = [new() { Name = "cores", Operator = PropertyOperator.Ge, Values = ["16"] }] };
-        Assert.Equal([2], PlacementScheduler.Decide(Policy(new ClusterSelectorTerm { LabelSelector = prod, PropertySelector = large }), members, new HashSet<int>()).Chosen);
-        Assert.Equal([1, 2, 3], PlacementScheduler.Decide(Policy(new() { LabelSelector = prod }, new() { PropertySelector = large }), members, new HashSet<int>()).Chosen);
+        Assert.Equal([2], Decide(Policy(new ClusterSelectorTerm { LabelSelector = prod, PropertySelector = large }), members, new HashSet<int>()).Chosen);
+        Assert.Equal([1, 2, 3], Decide(Policy(new() { LabelSelector = prod }, new() { PropertySelector = large }), members, new HashSet<int>()).Chosen);
     }
 
     [Theory]
@@ -126,6 +141,9 @@ public sealed class PlacementSchedulerTests
         Assert.True(Quantity.TryParse(text, out var read));
         Assert.Equal((decimal)value, read);
     }
+
+    private static Schedule Decide(PlacementPolicy policy, IReadOnlyList<SchedulableMember> members, IReadOnlySet<int> bound, params string[] evicted) =>
+        PlacementScheduler.Decide(policy, members, new(bound, evicted.ToHashSet(StringComparer.OrdinalIgnoreCase)));
 
     private static SchedulableMember Member(int id, string region, string environment, int cores) => new()
     {

@@ -13,10 +13,14 @@ public sealed class RolloutPlannerTests
 
     private static readonly Gen<string> AnyShare = Gen.OneOf(Gen.Int[1, 12].Select(number => $"{number}"), Gen.Int[1, 100].Select(number => $"{number}%"));
 
-    private static readonly Gen<RolloutStrategy> AnyStrategy = Gen.Select(AnyShare, Gen.OneOf(Gen.Const((string?)null), AnyShare.Select(share => (string?)share)), Gen.Int[0, 30], Gen.Int[0, 3], Gen.Bool,
-        (concurrency, pause, failures, stages, back) => new RolloutStrategy
+    private static readonly Gen<string> AnyShareOrNone = Gen.OneOf(Gen.Const("0"), AnyShare);
+
+    private static readonly Gen<DisruptionBudget> AnyBudget = Gen.Select(Gen.Bool, AnyShareOrNone, (isMost, share) => isMost ? new DisruptionBudget { MaxUnavailable = share } : new DisruptionBudget { MinAvailable = share });
+
+    private static readonly Gen<RolloutStrategy> AnyStrategy = Gen.Select(AnyShare, Gen.OneOf(Gen.Const((string?)null), AnyShare.Select(share => (string?)share)), Gen.Int[0, 30], Gen.Int[0, 3], Gen.Bool, AnyShareOrNone,
+        (concurrency, pause, failures, stages, back, healthy) => new RolloutStrategy
         {
-            MaxConcurrency = concurrency, PauseAfterHealthyClusters = pause, MaxFailures = $"{failures}", OnFailure = back ? RolloutFailureAction.Rollback : RolloutFailureAction.Stop,
+            MaxConcurrency = concurrency, MinHealthy = healthy, PauseAfterHealthyClusters = pause, MaxFailures = $"{failures}", OnFailure = back ? RolloutFailureAction.Rollback : RolloutFailureAction.Stop,
             Stages = [.. Enumerable.Range(0, stages).Select(number => new RolloutStage { Name = $"s{number}" })],
         });
 
@@ -39,8 +43,9 @@ public sealed class RolloutPlannerTests
             if (!decision.State.IsActive())
             {
                 var isTooMany = counts.Failed > Share.RoundedUp(strategy.MaxFailures, members.Length);
-                Assert.Equal(isTooMany ? RolloutState.Failed : RolloutState.Succeeded, decision.State);
-                Assert.Equal(isTooMany && strategy.OnFailure is RolloutFailureAction.Rollback, decision.GoBack);
+                var isTooFew = counts.Healthy < Math.Min(members.Length, Share.RoundedUp(strategy.MinHealthy, members.Length));
+                Assert.Equal(isTooMany || isTooFew ? RolloutState.Failed : RolloutState.Succeeded, decision.State);
+                Assert.Equal((isTooMany || isTooFew) && strategy.OnFailure is RolloutFailureAction.Rollback, decision.GoBack);
                 Assert.True(isTooMany || counts.Pending + counts.Updating == 0);
                 return;
             }
@@ -67,6 +72,72 @@ public sealed class RolloutPlannerTests
             }
         }
     });
+
+    /// <summary>Besides: members that shall have the placement, are not in the run, and have it or not.</summary>
+    [Fact]
+    public void No_run_takes_from_a_member_when_the_budget_lets_none_go_and_every_run_ends_once_members_come_back() =>
+        Gen.Select(AnyStrategy, AnyBudget, Gen.Select(Gen.Int[0, 2], Gen.Frequency((8, Gen.Const(2)), (1, Gen.Const(3)), (2, Gen.Const(4))), Gen.Bool).Array[0, 40], Gen.Int[0, 5], Gen.Int[0, 5], Gen.Int[0, 1000]).Sample((strategy, budget, given, with, without, seed) =>
+        {
+            var stages = RolloutPlanner.Stages(strategy).Count;
+            var members = given.Select(member => (Stage: member.Item1 % stages, Fate: member.Item2, State: 0, HasIt: member.Item3)).ToArray();
+            var expected = members.Length + with + without;
+            var mustStay = budget.MinAvailable is { } least ? Share.RoundedUp(least, expected) : expected - Share.RoundedUp(budget.MaxUnavailable!, expected);
+            var dice = new Random(seed);
+            int Available() => with + members.Count(member => member.HasIt && member.State != 1);
+            var (state, stage, phase, resumed) = (RolloutState.Running, 0, StagePhase.Before, 0);
+            for (var turn = 0; ; turn++)
+            {
+                Assert.True(turn < 2000, "It does not end.");
+                var counts = Counts(members.Select(member => member.State));
+                var pending = Enumerable.Range(0, members.Length).Where(at => members[at].Stage == stage && members[at].State == 0).ToList();
+                var position = new BudgetPosition(budget, expected, Available(), pending.Count(at => members[at].HasIt));
+                var ofStage = Counts(members.Where(member => member.Stage == stage).Select(member => member.State));
+                var decision = RolloutPlanner.Decide(strategy, new(RolloutKind.Rollout, state, stage, phase, Now, resumed, [], PreviousRevision: 1, counts, ofStage) { Budget = position }, Now);
+                if (!decision.State.IsActive())
+                    return;
+                (state, stage, phase) = (decision.State, decision.Stage, decision.Phase);
+                if (state is RolloutState.HealthyHold)
+                    (state, resumed) = (RolloutState.Running, counts.Healthy);
+                var (started, disrupted) = (0, 0);
+                foreach (var at in pending.Where(_ => decision.Start > 0))
+                {
+                    if (started == decision.Start || (members[at].HasIt && disrupted == decision.MostDisrupted))
+                        continue;
+                    (started, disrupted) = (started + 1, disrupted + (members[at].HasIt ? 1 : 0));
+                    (members[at].State, members[at].HasIt) = (1, false);
+                }
+
+                Assert.Equal(decision.Start, started);
+                Assert.True(disrupted == 0 || Available() >= mustStay, "It took from a member that had to stay.");
+                if (decision.Reason is RolloutPlanner.BudgetExhausted)
+                {
+                    Assert.True(counts.Updating == 0 && pending.TrueForAll(at => members[at].HasIt) && Available() <= mustStay, "There was something to start.");
+                    // Who was away comes back with what it shall have; when all are there, the budget simply allows none.
+                    if (Array.FindIndex(members, member => member.State is 3 or 4 && !member.HasIt) is >= 0 and var back)
+                        members[back].HasIt = true;
+                    else if (without > 0)
+                        (with, without) = (with + 1, without - 1);
+                    else
+                        return;
+                }
+
+                if (members.Select((member, at) => (member, at)).Where(one => one.member.State == 1).ToList() is { Count: > 0 } running)
+                {
+                    var next = running[dice.Next(running.Count)].at;
+                    (members[next].State, members[next].HasIt) = (members[next].Fate, members[next].Fate == 2);
+                }
+            }
+        });
+
+    [Fact]
+    public void A_rollback_is_held_up_by_no_budget()
+    {
+        var counts = new RolloutCounts(10, 10, 0, 0, 0, 0, 0);
+        var budget = new BudgetPosition(new() { MaxUnavailable = "0" }, Expected: 10, Available: 10, Pending: 10);
+        RolloutDecision Of(RolloutKind kind) => RolloutPlanner.Decide(new() { MaxConcurrency = "100%" }, new(kind, kind is RolloutKind.Rollback ? RolloutState.RollingBack : RolloutState.Running, 0, StagePhase.Members, Now, 0, [], null, counts, counts) { Budget = budget }, Now);
+        Assert.Equal((10, null), (Of(RolloutKind.Rollback).Start, Of(RolloutKind.Rollback).Reason));
+        Assert.Equal((0, RolloutPlanner.BudgetExhausted), (Of(RolloutKind.Rollout).Start, Of(RolloutKind.Rollout).Reason));
+    }
 
     [Fact]
     public void Groups_keep_their_own_paces_and_together_that_of_their_stage() => Gen.Select(AnyShare, Gen.Select(AnyShare, Gen.Bool, Gen.Int[0, 20], Gen.Int[0, 20]).Array[1, 8]).Sample((pace, given) =>

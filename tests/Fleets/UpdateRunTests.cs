@@ -104,6 +104,9 @@ public sealed class UpdateRunTests(ControlPlaneFixture plane)
         Assert.Equal(etag, first.GetProperty("eTag").GetString());
         Assert.Equal("Completed", Text((await site.Arm.PatchAsync(path, completed, ("If-Match", etag))).Is(200).Json, "state"));
         (await site.Arm.PatchAsync(path, completed)).Is(409, "GateAlreadyCompleted");
+        Assert.Equal(1L, await site.Plane.Database.ScalarAsync("select count(*) from activities where resource_id = $1 and action = 'Microsoft.ContainerService/fleets/gates/write' and status = 'Succeeded' and principal <> ''", path));
+        var provider = (await site.Arm.GetAsync($"{ArmHttp.SubscriptionPath}/providers/Microsoft.ContainerService")).Is(200).Json;
+        Assert.Contains(provider.GetProperty("resourceTypes").EnumerateArray(), type => type.GetProperty("resourceType").GetString() == "fleets/gates");
 
         await site.SeenAsync("gated", seen => seen.Members.All(member => member.GetProperty("status").GetProperty("state").GetString() == "Completed") && seen.State == "Pending", "it waits after a group");
         var second = Assert.Single(await site.GatesAsync($"?$filter=properties/state%20eq%20'Pending'%20and%20properties/target/id%20eq%20'{site.Run("gated")}'"));

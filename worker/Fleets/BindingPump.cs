@@ -190,7 +190,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             await using var command = Sql.Command(connection, BindingSql.Store,
                 kept.Select(one => one.Binding.PlacementId).ToArray(), kept.Select(one => one.Binding.MemberId).ToArray(), kept.Select(one => one.Binding.Claim).ToArray(), kept.Select(one => one.Binding.Generation).ToArray(),
                 kept.Select(one => (short)one.Outcome.Health).ToArray(), kept.Select(one => one.Outcome.ObservedGeneration).ToArray(), kept.Select(one => one.Outcome.Again?.TotalSeconds).ToArray(), kept.Select(one => one.Outcome.Attempts).ToArray(),
-                kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray());
+                kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray(), kept.Select(one => one.Outcome.IsUntracked).ToArray());
             await command.ExecuteNonQueryAsync();
         }
 

@@ -21,19 +21,21 @@ internal sealed partial class InsightLoop(NpgsqlDataSource source, IConfiguratio
     private readonly TimeSpan period = configuration.GetValue<TimeSpan?>("Fleets:InsightSweep") ?? TimeSpan.FromMinutes(5);
 
     /// <summary>Costs first, for they are among the numbers.</summary>
-    public async Task KeepAsync(CancellationToken stop)
+    private async Task KeepAsync(CancellationToken stop)
     {
-        await NodeCosts.ComputeAsync(source, stop);
+        await TryAsync("costs", () => NodeCosts.ComputeAsync(source, stop), stop);
         foreach (var fleet in await FleetsAsync(stop))
-        {
-            var cards = await FleetScorecards.ReadAsync(source, fleet.Key, await Exposure.ReadAsync(source, fleet, stop), FleetSelection.All, groupBy: null, stop);
-            var points = InsightMetrics.Of(cards.Count > 0 ? cards[0].Card : FleetScorecards.Nothing).ToList();
-            await using var store = Sql.Command(source, Store, fleet.Key, points.Select(point => point.Metric).ToArray(), points.Select(point => point.Currency).ToArray(), points.Select(point => point.Value).ToArray());
-            await store.ExecuteNonQueryAsync(stop);
-        }
-
+            await TryAsync(fleet.Text, () => KeepAsync(fleet, stop), stop);
         await using var prune = Sql.Command(source, "delete from fleet_insight_points where at < now() - interval '31 days'");
         await prune.ExecuteNonQueryAsync(stop);
+    }
+
+    private async Task KeepAsync(ResourceId fleet, CancellationToken stop)
+    {
+        var cards = await FleetScorecards.ReadAsync(source, fleet.Key, await Exposure.ReadAsync(source, fleet, stop), FleetSelection.All, groupBy: null, stop);
+        var points = InsightMetrics.Of(cards.Count > 0 ? cards[0].Card : FleetScorecards.Nothing).ToList();
+        await using var store = Sql.Command(source, Store, fleet.Key, points.Select(point => point.Metric).ToArray(), points.Select(point => point.Currency).ToArray(), points.Select(point => point.Value).ToArray());
+        await store.ExecuteNonQueryAsync(stop);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -42,7 +44,7 @@ internal sealed partial class InsightLoop(NpgsqlDataSource source, IConfiguratio
         try
         {
             do
-                await TryAsync(stoppingToken);
+                await TryAsync("history", () => KeepAsync(stoppingToken), stoppingToken);
             while (await timer.WaitForNextTickAsync(stoppingToken));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
@@ -51,15 +53,16 @@ internal sealed partial class InsightLoop(NpgsqlDataSource source, IConfiguratio
         }
     }
 
-    private async Task TryAsync(CancellationToken stop)
+    /// <summary>What fails stops nothing else: the others are kept in the same round, and it is in the next one.</summary>
+    private async Task TryAsync(string what, Func<Task> keep, CancellationToken stop)
     {
         try
         {
-            await KeepAsync(stop);
+            await keep();
         }
         catch (Exception failure) when (!stop.IsCancellationRequested)
         {
-            LogFailed(failure);
+            LogFailed(failure, what);
         }
     }
 
@@ -73,8 +76,8 @@ internal sealed partial class InsightLoop(NpgsqlDataSource source, IConfiguratio
         return fleets;
     }
 
-    [LoggerMessage(LogLevel.Warning, "Keeping the history of fleets failed; the next round does it")]
-    private partial void LogFailed(Exception failure);
+    [LoggerMessage(LogLevel.Warning, "Keeping {What} of fleets failed; the next round does it")]
+    private partial void LogFailed(Exception failure, string what);
 
     [LoggerMessage(LogLevel.Debug, "The history of fleets is no longer kept here")]
     private partial void LogStopped();

@@ -88,19 +88,19 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
     private static async Task<bool> ScheduleAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
     {
         await using var transaction = await connection.BeginTransactionAsync(stop);
-        string fleet, properties;
+        string key, fleet, properties;
         await using (var command = Sql.Command(connection, """
-            select p.fleet_key, r.properties from placements p join resources r on r.key = p.resource_key
+            select p.resource_key, p.fleet_key, r.properties from placements p join resources r on r.key = p.resource_key
             where p.id = $1 and p.schedule_due and r.state <> 'Deleting' for update of p skip locked
             """, placement))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
             if (!await row.ReadAsync(stop))
                 return false;
-            (fleet, properties) = (row.GetString(0), row.GetString(1));
+            (key, fleet, properties) = (row.GetString(0), row.GetString(1), row.GetString(2));
         }
 
-        await Scheduling.RunAsync(connection, placement, Json.Read<ClusterResourcePlacement>(properties), await FleetMembers.ReadAsync(connection, fleet, stop), stop);
+        await Scheduling.RunAsync(connection, key, placement, Json.Read<ClusterResourcePlacement>(properties), await FleetMembers.ReadAsync(connection, fleet, stop), stop);
         await transaction.CommitAsync(stop);
         return true;
     }

@@ -48,7 +48,7 @@ internal sealed class WritePlacement(PlacementTools tools) : Operation<ClusterRe
             {
                 var (placement, revision) = await Revisions.RecordAsync(transaction, context.Id, context.Wanted, context.Operation.Principal, token);
                 var members = await FleetMembers.ReadAsync(transaction.Connection, context.Id.Parent!.Key, token);
-                context.Message = await Scheduling.RunAsync(transaction.Connection, placement, context.Wanted, members, token);
+                context.Message = await Scheduling.RunAsync(transaction.Connection, context.Resource.Key, placement, context.Wanted, members, token);
                 var numbers = await PlacementTools.HoldAsync(transaction, context.Resource.Key, token);
                 var isUnderWay = await transaction.ScalarAsync<int>("select count(*)::int from rollout_runs where placement_id = $1 and ended_at is null and revision = $2 and kind = 'Rollout'", token, placement, revision) > 0;
                 if (!isUnderWay && numbers.Completed != revision)
@@ -67,7 +67,7 @@ internal sealed class WritePlacement(PlacementTools tools) : Operation<ClusterRe
 [RunsOn("delete")]
 internal sealed class DeletePlacement(PlacementTools tools) : Operation<ClusterResourcePlacement, PlacementStatus>
 {
-    public override IReadOnlyList<PlacementStep> Steps => [Do(UnscheduleAsync), Try(WaitForRemovalAsync)];
+    public override IReadOnlyList<PlacementStep> Steps => [Do(UnscheduleAsync), Try(WaitForRemovalAsync), Try(DeleteEvictionsAsync)];
 
     private async Task UnscheduleAsync(PlacementContext context, CancellationToken stop)
     {
@@ -90,6 +90,18 @@ internal sealed class DeletePlacement(PlacementTools tools) : Operation<ClusterR
             return StepResult.Done;
         context.Message = $"{summary.Removing} members still have objects of the placement.";
         return StepResult.WaitFor(TimeSpan.FromMilliseconds(300));
+    }
+
+    /// <summary>Evictions mean nothing without the placement: they go with it, once nobody is at them.</summary>
+    private static async Task<StepResult> DeleteEvictionsAsync(PlacementContext context, CancellationToken stop)
+    {
+        var left = 0;
+        await context.InTransactionAsync(async (transaction, token) =>
+        {
+            await transaction.ExecuteAsync("delete from resources where parent_key = $1 and type = $2 and state in ('Succeeded', 'Failed', 'Canceled')", token, context.Resource.Key, PlacementEviction.Type.ToString());
+            left = await transaction.ScalarAsync<int>("select count(*)::int from resources where parent_key = $1", token, context.Resource.Key);
+        }, stop);
+        return left == 0 ? StepResult.Done : StepResult.WaitFor(TimeSpan.FromMilliseconds(300));
     }
 }
 
@@ -153,7 +165,7 @@ internal sealed class PauseRollout(PlacementTools tools) : Operation<ClusterReso
     public override IReadOnlyList<PlacementStep> Steps => [Do(PauseAsync), Do(tools.ShowAsync)];
 
     private static Task PauseAsync(PlacementContext context, CancellationToken stop) => context.InTransactionAsync((transaction, token) => transaction.ExecuteAsync("""
-        update rollout_runs set state = 'Paused', message = 'Paused on request; POST resume goes on.'
+        update rollout_runs set state = 'Paused', reason = null, message = 'Paused on request; POST resume goes on.'
         where ended_at is null and state <> 'RollingBack' and placement_id = (select id from placements where resource_key = $1)
         """, token, context.Resource.Key), stop);
 }
@@ -168,7 +180,7 @@ internal sealed class ResumeRollout(PlacementTools tools) : Operation<ClusterRes
     {
         var numbers = await PlacementTools.HoldAsync(transaction, context.Resource.Key, token);
         await transaction.ExecuteAsync("""
-            update rollout_runs r set state = 'Running', message = null,
+            update rollout_runs r set state = 'Running', reason = null, message = null,
                 resumed_at_healthy = case when state = 'HealthyHold' then (select count(*) from rollout_members m where m.run_id = r.id and m.state = 2) else resumed_at_healthy end
             where placement_id = $1 and ended_at is null and state in ('Paused', 'HealthyHold')
             """, token, numbers.Id);

@@ -27,7 +27,7 @@ internal static class PlacementStatuses
                     from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1
                     """, resourceKey),
                 Command("""
-                    select r.id, r.number, r.kind, r.state, r.revision, r.strategy, r.stage, r.message, r.started_at, r.ended_at from rollout_runs r join placements p on p.id = r.placement_id
+                    select r.id, r.number, r.kind, r.state, r.revision, r.strategy, r.stage, r.message, r.started_at, r.ended_at, r.reason from rollout_runs r join placements p on p.id = r.placement_id
                     where p.resource_key = $1 order by r.number desc limit 1
                     """, resourceKey),
                 Command("""
@@ -69,7 +69,7 @@ internal static class PlacementStatuses
         (string Type, ConditionStatus Status, string Reason, string Message)[] said =
         [
             ($"{prefix}Scheduled", selected > 0 ? ConditionStatus.True : ConditionStatus.False, selected > 0 ? "SchedulingPolicyFulfilled" : "NoClusterSelected", selected > 0 ? $"{selected} members are selected." : "No member of the fleet is selected; the placement waits for one."),
-            ($"{prefix}RolloutStarted", run is null ? ConditionStatus.False : ConditionStatus.True, run is null ? "RolloutNotStartedYet" : "RolloutStarted", run?.Message ?? "No run yet."),
+            ($"{prefix}RolloutStarted", run is null or { Reason: not null } ? ConditionStatus.False : ConditionStatus.True, run is null ? "RolloutNotStartedYet" : run.Reason ?? "RolloutStarted", run?.Message ?? (run is null ? "No run yet." : "")),
             ($"{prefix}Available", selected > 0 && available == selected ? ConditionStatus.True : ConditionStatus.False, selected > 0 && available == selected ? "ResourceAvailable" : "ResourceNotAvailableYet", $"{available} of {selected} members are available."),
             ("Degraded", failed + offline > 0 ? ConditionStatus.True : ConditionStatus.False, failed > 0 ? "MembersFailed" : offline > 0 ? "MembersOffline" : "AsExpected", failed > 0 ? $"{failed} members failed, such as: {why}" : $"{offline} members are offline."),
             ("Paused", run?.State is RolloutState.Paused or RolloutState.HealthyHold ? ConditionStatus.True : ConditionStatus.False, run?.State is RolloutState.HealthyHold ? "HealthyHoldReached" : run?.State is RolloutState.Paused ? "PausedByRequest" : "NotPaused", run?.Message ?? ""),
@@ -97,6 +97,7 @@ internal static class PlacementStatuses
             StartTime = row.GetFieldValue<DateTimeOffset>(8),
             EndTime = row.IsDBNull(9) ? null : row.GetFieldValue<DateTimeOffset>(9),
             Message = row.IsDBNull(7) ? null : row.GetString(7),
+            Reason = row.IsDBNull(10) ? null : row.GetString(10),
         };
     }
 

@@ -62,15 +62,19 @@ internal static class RolloutRuns
         while (true)
         {
             var (counts, stage) = await CountsAsync(connection, run, stop);
-            var decision = RolloutPlanner.Decide(strategy, new(run.Kind, run.State, run.Stage, run.Phase, run.PhaseSince, run.ResumedAtHealthy, run.Approvals, run.PreviousRevision, counts, stage), run.Now);
+            var position = new RolloutPosition(run.Kind, run.State, run.Stage, run.Phase, run.PhaseSince, run.ResumedAtHealthy, run.Approvals, run.PreviousRevision, counts, stage)
+            {
+                Budget = run.Budget is { } budget ? await DisruptionBudgets.ReadAsync(connection, placement, budget, stop) : null,
+            };
+            var decision = RolloutPlanner.Decide(strategy, position, run.Now);
             var isSame = decision.State == run.State && decision.Stage == run.Stage && decision.Phase == run.Phase;
             if (decision.Start > 0)
             {
-                await StartMembersAsync(connection, run, decision.Start, stop);
+                await StartMembersAsync(connection, run, decision, stop);
                 hasWork = true;
             }
 
-            if (!isSame || (decision.Message is { } message && message != run.Message))
+            if (!isSame || decision.Reason != run.Reason || (decision.Message is { } message && message != run.Message))
                 await SaveAsync(connection, run, decision, stop);
             if (!isSame && decision.State is RolloutState.WaitingGate)
                 await FleetGates.MakeAsync(connection, run.Id, decision.Stage, RolloutPlanner.Stages(strategy)[decision.Stage].Name, decision.Phase, stop);
@@ -78,7 +82,7 @@ internal static class RolloutRuns
                 return (await EndAsync(connection, run, strategy, decision, stop) || hasWork, true);
             if (isSame && decision.Start == 0)
                 return (hasWork, decision.State != before);
-            run = run with { State = decision.State, Stage = decision.Stage, Phase = decision.Phase, PhaseSince = isSame ? run.PhaseSince : run.Now };
+            run = run with { State = decision.State, Stage = decision.Stage, Phase = decision.Phase, Reason = decision.Reason, PhaseSince = isSame ? run.PhaseSince : run.Now };
             if (decision.Start > 0)
                 await ReconcileAsync(connection, run, strategy, stop);
         }
@@ -98,28 +102,34 @@ internal static class RolloutRuns
             : members.OrderBy(member => member.Labels.GetValueOrDefault(label, ""), StringComparer.Ordinal).ThenBy(member => member.Name, StringComparer.Ordinal);
     }
 
-    /// <summary>The active run, held; null when there is none, or another worker is at it.</summary>
+    /// <summary>The active run, held with its placement; null when there is none, or somebody else is at one of them.</summary>
     private static async Task<ActiveRun?> ReadAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
     {
         await using var command = Sql.Command(connection, """
-            select id, placement_id, kind, state, revision, previous_revision, strategy, stage, phase, phase_since, resumed_at_healthy, approvals, message, now() from rollout_runs
-            where placement_id = $1 and ended_at is null for update skip locked
+            select r.id, r.placement_id, r.kind, r.state, r.revision, r.previous_revision, r.strategy, r.stage, r.phase, r.phase_since, r.resumed_at_healthy, r.approvals, r.message, now(), r.reason,
+                nullif(s.properties -> 'disruptionBudget', 'null')
+            from rollout_runs r join placements p on p.id = r.placement_id join resources s on s.key = p.resource_key
+            where r.placement_id = $1 and r.ended_at is null for no key update of p skip locked for update of r skip locked
             """, placement);
         await using var row = await command.ExecuteReaderAsync(stop);
         return await row.ReadAsync(stop)
             ? new(row.GetInt64(0), row.GetInt32(1), Enum.Parse<RolloutKind>(row.GetString(2)), Enum.Parse<RolloutState>(row.GetString(3)), row.GetInt32(4), row.IsDBNull(5) ? null : row.GetInt32(5), row.GetString(6), row.GetInt32(7),
-                (StagePhase)row.GetInt16(8), row.GetFieldValue<DateTimeOffset>(9), row.GetInt32(10), row.GetFieldValue<string[]>(11), row.IsDBNull(12) ? null : row.GetString(12), row.GetFieldValue<DateTimeOffset>(13))
+                (StagePhase)row.GetInt16(8), row.GetFieldValue<DateTimeOffset>(9), row.GetInt32(10), row.GetFieldValue<string[]>(11), row.IsDBNull(12) ? null : row.GetString(12), row.GetFieldValue<DateTimeOffset>(13), row.IsDBNull(14) ? null : row.GetString(14),
+                row.IsDBNull(15) ? null : Json.Read<DisruptionBudget>(row.GetString(15)))
             : null;
     }
 
-    /// <summary>What was seen of the members that are under way. Only what was seen of the generation that carried the revision counts: health from before says nothing.</summary>
+    /// <summary>
+    /// What was seen of the members that are under way. Only what was seen of the generation that carried the revision counts: health from before says nothing. Objects of which nobody can say
+    /// whether they are available must have stood for a while.
+    /// </summary>
     private static Task ReconcileAsync(NpgsqlConnection connection, ActiveRun run, RolloutStrategy strategy, CancellationToken stop) => ExecuteAsync(connection, """
         update rollout_members m set state = seen.state, ended_at = now(), message = seen.message
         from (
             select r.member_id, b.error as message, case
                 when b.member_id is null or b.is_unscheduled then 5
                 when r.state = 0 then 0
-                when b.observed_generation >= r.generation and b.health = 2 then 2
+                when b.observed_generation >= r.generation and b.health = 2 then case when b.is_untracked and b.observed_at + make_interval(secs => $4) > now() then 1 else 2 end
                 when b.observed_generation >= r.generation and b.health = 3 then 3
                 when b.health = 4 then 4
                 when r.started_at + make_interval(secs => $3) < now() then 3
@@ -127,7 +137,7 @@ internal static class RolloutRuns
             from rollout_members r left join placement_bindings b on b.placement_id = $2 and b.member_id = r.member_id
             where r.run_id = $1 and r.state in (0, 1)) seen
         where m.run_id = $1 and m.member_id = seen.member_id and m.state <> seen.state
-        """, stop, run.Id, run.PlacementId, (double)strategy.ProgressDeadlineSeconds);
+        """, stop, run.Id, run.PlacementId, (double)strategy.ProgressDeadlineSeconds, (double)strategy.UnavailablePeriodSeconds);
 
     private static async Task<(RolloutCounts All, RolloutCounts Stage)> CountsAsync(NpgsqlConnection connection, ActiveRun run, CancellationToken stop)
     {
@@ -146,12 +156,17 @@ internal static class RolloutRuns
 
     public static RolloutCounts Counts(int[] states) => new(states.Sum(), states[0], states[1], states[2], states[3], states[4], states[5]);
 
-    /// <summary>The next members of the stage, in one statement with their bindings.</summary>
-    private static Task StartMembersAsync(NpgsqlConnection connection, ActiveRun run, int count, CancellationToken stop) => ExecuteAsync(connection, $"""
-        with next as (select member_id from rollout_members where run_id = $4 and stage = $5 and state = 0 order by ordinal limit $6),
+    /// <summary>The next members of the stage, in one statement with their bindings; those that have the placement only as far as its budget allows.</summary>
+    private static Task StartMembersAsync(NpgsqlConnection connection, ActiveRun run, RolloutDecision decision, CancellationToken stop) => ExecuteAsync(connection, $"""
+        with next as ({(decision.MostDisrupted is null ? "select member_id from rollout_members where run_id = $4 and stage = $5 and state = 0 order by ordinal limit $6" : $"""
+            select member_id from (
+                select m.member_id, m.ordinal, {BindingSql.IsAvailable} as is_available, count(*) filter (where {BindingSql.IsAvailable}) over (order by m.ordinal) as disrupted
+                from rollout_members m join placement_bindings b on b.placement_id = $1 and b.member_id = m.member_id where m.run_id = $4 and m.stage = $5 and m.state = 0) pending
+            where not is_available or disrupted <= $7 order by ordinal limit $6
+            """)}),
         flipped as ({Flip("b.member_id in (select member_id from next)")} returning b.member_id, b.generation)
         update rollout_members m set state = 1, generation = flipped.generation, started_at = now() from flipped where m.run_id = $4 and m.member_id = flipped.member_id
-        """, stop, run.PlacementId, run.Revision, run.Kind is RolloutKind.Rollback ? RollbackPriority : RolloutPriority, run.Id, run.Stage, count);
+        """, stop, run.PlacementId, run.Revision, run.Kind is RolloutKind.Rollback ? RollbackPriority : RolloutPriority, run.Id, run.Stage, decision.Start, decision.MostDisrupted ?? 0);
 
     /// <summary>$1 placement, $2 revision, $3 priority. A claim that is held stays held: two must not write to one member at once.</summary>
     private static string Flip(string which) => $"""
@@ -161,8 +176,8 @@ internal static class RolloutRuns
         """;
 
     private static Task SaveAsync(NpgsqlConnection connection, ActiveRun run, RolloutDecision decision, CancellationToken stop) => ExecuteAsync(connection, """
-        update rollout_runs set phase_since = case when stage <> $3 or phase <> $4 then now() else phase_since end, state = $2, stage = $3, phase = $4, message = $5, ended_at = case when $6 then now() end where id = $1
-        """, stop, run.Id, decision.State.ToString(), decision.Stage, (short)decision.Phase, decision.Message, !decision.State.IsActive());
+        update rollout_runs set phase_since = case when stage <> $3 or phase <> $4 then now() else phase_since end, state = $2, stage = $3, phase = $4, message = $5, ended_at = case when $6 then now() end, reason = $7 where id = $1
+        """, stop, run.Id, decision.State.ToString(), decision.Stage, (short)decision.Phase, decision.Message, !decision.State.IsActive(), decision.Reason);
 
     /// <summary>What follows a run: who joined meanwhile gets the revision, or all go back. True when there is work then.</summary>
     private static async Task<bool> EndAsync(NpgsqlConnection connection, ActiveRun run, RolloutStrategy strategy, RolloutDecision decision, CancellationToken stop)
@@ -180,12 +195,21 @@ internal static class RolloutRuns
 
         if (decision.State is not (RolloutState.Succeeded or RolloutState.RolledBack) || strategy.LateJoiner is LateJoiner.Ignore)
             return false;
-        await ExecuteAsync(connection, Flip("b.desired_revision <> $2"), stop, run.PlacementId, run.Revision, RolloutPriority);
+        var isBudgeted = run.Budget is not null && run.Kind is not RolloutKind.Rollback;
+        await ExecuteAsync(connection, Flip($"b.desired_revision <> $2 and (not $4 or not {BindingSql.IsAvailable})"), stop, run.PlacementId, run.Revision, RolloutPriority, isBudgeted);
+        if (isBudgeted && (bool)(await ScalarAsync(connection, "select exists (select from placement_bindings where placement_id = $1 and not is_unscheduled and desired_revision <> $2)", stop, run.PlacementId, run.Revision))!)
+        {
+            // Those that have what was before it get it within the budget, as in any run.
+            var fleet = (string)(await ScalarAsync(connection, "select fleet_key from placements where id = $1", stop, run.PlacementId))!;
+            await StartAsync(connection, run.PlacementId, RolloutKind.Rollout, run.Revision, previous: null, Whole(strategy), await FleetMembers.ReadAsync(connection, fleet, stop), stop);
+            await AdvanceAsync(connection, run.PlacementId, stop);
+        }
+
         return true;
     }
 
     /// <summary>All at once, and without waiting for anything: how a rollback goes.</summary>
-    public static RolloutStrategy Whole(RolloutStrategy strategy, string? concurrency = null) => new() { MaxConcurrency = concurrency ?? "100%", MaxFailures = "100%", ProgressDeadlineSeconds = strategy.ProgressDeadlineSeconds, LateJoiner = strategy.LateJoiner };
+    public static RolloutStrategy Whole(RolloutStrategy strategy, string? concurrency = null) => new() { MaxConcurrency = concurrency ?? "100%", MaxFailures = "100%", MinHealthy = "0", ProgressDeadlineSeconds = strategy.ProgressDeadlineSeconds, LateJoiner = strategy.LateJoiner };
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken stop, params object?[] values)
     {
@@ -200,5 +224,6 @@ internal static class RolloutRuns
     }
 
     private sealed record ActiveRun(
-        long Id, int PlacementId, RolloutKind Kind, RolloutState State, int Revision, int? PreviousRevision, string Strategy, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, string[] Approvals, string? Message, DateTimeOffset Now);
+        long Id, int PlacementId, RolloutKind Kind, RolloutState State, int Revision, int? PreviousRevision, string Strategy, int Stage, StagePhase Phase, DateTimeOffset PhaseSince, int ResumedAtHealthy, string[] Approvals, string? Message, DateTimeOffset Now,
+        string? Reason, DisruptionBudget? Budget);
 }

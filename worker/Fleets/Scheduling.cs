@@ -11,10 +11,9 @@ internal static class Scheduling
 {
     /// <summary>Within a transaction that holds the placement's row.</summary>
     /// <returns>What the policy asks for and does not get, or null.</returns>
-    public static async Task<string?> RunAsync(NpgsqlConnection connection, int placement, ClusterResourcePlacement wanted, IReadOnlyList<SchedulableMember> members, CancellationToken stop)
+    public static async Task<string?> RunAsync(NpgsqlConnection connection, string key, int placement, ClusterResourcePlacement wanted, IReadOnlyList<SchedulableMember> members, CancellationToken stop)
     {
-        var bound = await BoundAsync(connection, placement, stop);
-        var schedule = PlacementScheduler.Decide(wanted.Policy, members, bound);
+        var schedule = PlacementScheduler.Decide(wanted.Policy, members, await FleetMembers.PlacesAsync(connection, key, stop));
         await ExecuteAsync(connection, """
             with active as (select revision from rollout_runs where placement_id = $1 and ended_at is null)
             insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, claims, attempts, transition_at)
@@ -26,7 +25,7 @@ internal static class Scheduling
                 where placement_bindings.is_unscheduled
             """, stop, placement, schedule.Chosen.ToArray(), wanted.Strategy.LateJoiner.ToString());
         await UnscheduleAsync(connection, placement, schedule.Chosen.ToArray(), wanted.DeleteStrategy.PropagationPolicy, stop);
-        await ExecuteAsync(connection, "update placements set schedule_due = false, status_due = true where id = $1", stop, placement);
+        await ExecuteAsync(connection, "update placements set schedule_due = false, status_due = true, expected = $2 where id = $1", stop, placement, schedule.Expected);
         return schedule.Shortage;
     }
 
@@ -38,12 +37,6 @@ internal static class Scheduling
             update placement_bindings set is_unscheduled = true, generation = generation + 1, due_at = now(), priority = 5, attempts = 0
             where placement_id = $1 and member_id <> all ($2) and not is_unscheduled
             """, stop, placement, chosen);
-    }
-
-    private static async Task<IReadOnlySet<int>> BoundAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
-    {
-        await using var command = Sql.Command(connection, "select coalesce(array_agg(member_id), '{}') from placement_bindings where placement_id = $1 and not is_unscheduled", placement);
-        return ((int[])(await command.ExecuteScalarAsync(stop))!).ToHashSet();
     }
 
     private static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken stop, params object?[] values)

@@ -21,6 +21,7 @@ internal static class UpdateStages
     public static RolloutStrategy Rollout(IReadOnlyList<UpdateStage> stages, UpdateRun wanted) => new()
     {
         MaxFailures = wanted.MaxFailures,
+        MinHealthy = "0",
         ProgressDeadlineSeconds = wanted.MemberDeadlineInSeconds,
         Stages =
         [
