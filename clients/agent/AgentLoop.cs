@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 namespace ControlPlane.Agent;
 
 /// <summary>
-/// The agent's life: become known, then ask what is to be done, do it, and say how it stands, all three at once and none waiting for another. While the control plane is away it goes on with what
+/// The agent's life: become known, then ask what is to be done, do it, and say how it stands, and look again and again whether it still stands so, all at once and none waiting for another. While the control plane is away it goes on with what
 /// it knows.
 /// </summary>
 internal sealed partial class AgentLoop(AgentSettings settings, Membership membership, Hub hub, MemberApi member, MemberApplier applier, WorkTable table, Pauses pauses, TimeProvider time, ILogger<AgentLoop> logger) : BackgroundService
@@ -47,7 +47,7 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
     private async Task ServeAsync(AgentIdentity identity, CancellationToken stop)
     {
         using var served = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), ReportAsync(identity, served.Token)];
+        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), ReportAsync(identity, served.Token), LookAgainAsync(identity, served.Token)];
         var first = await Task.WhenAny(parts);
         await served.CancelAsync();
         try
@@ -85,6 +85,25 @@ internal sealed partial class AgentLoop(AgentSettings settings, Membership membe
                 if (attempt == 0)
                     LogUnreachable(failure.Message);
                 await Task.Delay(failure.RetryAfter is { } wait ? wait + pauses.Next(0) : pauses.Next(attempt++), time, stop);
+            }
+        }
+    }
+
+    /// <summary>The control plane says each time what is to be as it was applied: what it has given up meanwhile is nobody's, and stays as it is.</summary>
+    private async Task LookAgainAsync(AgentIdentity identity, CancellationToken stop)
+    {
+        var wait = pauses.Within(settings.DriftInterval);
+        while (true)
+        {
+            await Task.Delay(wait, time, stop);
+            wait = settings.DriftInterval;
+            try
+            {
+                table.Look(await hub.SettledAsync(identity, stop));
+            }
+            catch (HubUnreachableException failure)
+            {
+                LogUnreachable(failure.Message);
             }
         }
     }

@@ -23,6 +23,9 @@ internal sealed record AgentSettings
     /// <summary>How often the cluster is looked at as a whole.</summary>
     public TimeSpan InventoryEvery { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How often it is looked whether what was applied is still so.</summary>
+    public TimeSpan DriftInterval { get; init; } = TimeSpan.FromMinutes(10);
+
     public KubernetesSettings Kubernetes { get; init; } = new();
 
     public static AgentSettings From(IConfiguration configuration)
@@ -37,6 +40,7 @@ internal sealed record AgentSettings
             StateDirectory = Required("StateDirectory"),
             Wait = agent.GetValue<TimeSpan?>("Wait") ?? TimeSpan.FromSeconds(55),
             InventoryEvery = agent.GetValue<TimeSpan?>("InventoryEvery") ?? TimeSpan.FromMinutes(5),
+            DriftInterval = agent.GetValue<TimeSpan?>("DriftInterval") is { } drift ? drift >= TimeSpan.FromSeconds(1) ? drift : throw new InvalidOperationException("Agent:DriftInterval must be at least 1 s.") : TimeSpan.FromMinutes(10),
             Kubernetes = agent.GetSection("Kubernetes").Get<KubernetesSettings>() ?? new(),
         };
     }

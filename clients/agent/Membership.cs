@@ -129,4 +129,11 @@ internal sealed class Pauses(Random random)
         lock (random)
             return TimeSpan.FromSeconds(most * (0.5 + (random.NextDouble() / 2)));
     }
+
+    /// <summary>Some time within an interval, so that agents that were started together do not come together.</summary>
+    public TimeSpan Within(TimeSpan interval)
+    {
+        lock (random)
+            return interval * random.NextDouble();
+    }
 }
