@@ -39,6 +39,10 @@ internal sealed class MemberApi(HttpClient http, Uri server, Func<Authentication
     public async Task<JsonElement> ApplyAsync(KubernetesKind kind, ObjectReference thing, ReadOnlyMemory<byte> manifest, string manager, bool force, CancellationToken stop) =>
         (await SendAsync(HttpMethod.Patch, $"{kind.Path(thing.Namespace, thing.Name)}?fieldManager={manager}{(force ? "&force=true" : "")}", manifest, "application/apply-patch+yaml", stop))!.Value;
 
+    /// <summary>The object as server-side apply would make it, by force; nothing is stored (Kubernetes, dry run).</summary>
+    public async Task<JsonElement> TryApplyAsync(KubernetesKind kind, ObjectReference thing, ReadOnlyMemory<byte> manifest, string manager, CancellationToken stop) =>
+        (await SendAsync(HttpMethod.Patch, $"{kind.Path(thing.Namespace, thing.Name)}?fieldManager={manager}&force=true&dryRun=All", manifest, "application/apply-patch+yaml", stop))!.Value;
+
     /// <summary>A merge patch (RFC 7396).</summary>
     public Task PatchAsync(KubernetesKind kind, string? space, string name, JsonObject patch, CancellationToken stop) =>
         SendAsync(HttpMethod.Patch, $"{kind.Path(space, name)}?fieldManager=controlplane-update", JsonSerializer.SerializeToUtf8Bytes(patch), "application/merge-patch+json", stop);

@@ -5,7 +5,16 @@ namespace ControlPlane.Kubernetes;
 
 /// <summary>How a placement stands on a member, as far as whoever looks at it knows.</summary>
 /// <param name="Seed">Each member's own, so that those who failed together do not return together.</param>
-internal sealed record BindingState(long Generation, long ObservedGeneration, BindingHealth Health, int Attempts, int Seed);
+/// <param name="ErrorCode">Of the last look.</param>
+/// <param name="IsDrifted">Objects have drifted, and were left so.</param>
+internal sealed record BindingState(long Generation, long ObservedGeneration, BindingHealth Health, int Attempts, int Seed, string? ErrorCode = null, bool IsDrifted = false)
+{
+    /// <summary>Every object was applied, whatever became of it then.</summary>
+    public bool IsApplied => ObservedGeneration == Generation && (Health is BindingHealth.Progressing or BindingHealth.Available || (Health is BindingHealth.Failed && ErrorCode is BindingOutcome.ObjectFailed or BindingOutcome.FoundDrifts));
+
+    /// <summary>It was available: a look is only whether it still is as it was.</summary>
+    public bool IsSettled => IsApplied && Health is BindingHealth.Available;
+}
 
 /// <summary>What a placement wants of one member.</summary>
 internal sealed record MemberContent
@@ -29,6 +38,12 @@ internal sealed record MemberContent
 /// <param name="Again">After how long to look again; null when that is for others to say.</param>
 internal sealed record BindingOutcome(BindingHealth Health, long ObservedGeneration, TimeSpan? Again = null, int Attempts = 0, string? ErrorCode = null, string? Error = null)
 {
+    /// <summary>An object is applied, and will not become available.</summary>
+    public const string ObjectFailed = nameof(ObjectFailed);
+
+    /// <summary>An object is not as it was applied, and is left so.</summary>
+    public const string FoundDrifts = nameof(FoundDrifts);
+
     /// <summary>Nothing of a revision but the desired one is on the member any more.</summary>
     public bool IsClean { get; init; }
 
@@ -38,6 +53,16 @@ internal sealed record BindingOutcome(BindingHealth Health, long ObservedGenerat
     /// <summary>Nobody can say of some of the objects whether they are available.</summary>
     public bool IsUntracked { get; init; }
 
+    /// <summary>All that differs; null when nothing was compared, and what was known of it stands.</summary>
+    public IReadOnlyList<ObjectDifference>? Differences { get; init; }
+
+    /// <summary>What had drifted and was brought back.</summary>
+    public string? Repaired { get; init; }
+
+    /// <summary>Whoever only looked whether all still is as it was has something to tell.</summary>
+    public bool IsNews(BindingHealth health, string? errorCode, bool hasDifferences) =>
+        Health != health || ErrorCode != errorCode || Again is not null || Repaired is not null || (Differences is { } found && (found.Count > 0 || hasDifferences));
+
     /// <summary>It will not help to do the same again soon.</summary>
     public static BindingOutcome Refused(BindingState state, string code, string message) =>
         new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(Math.Min(60, 5 * (1 << Math.Min(state.Attempts, 4)))), state.Attempts + 1, code, message);
@@ -45,11 +70,17 @@ internal sealed record BindingOutcome(BindingHealth Health, long ObservedGenerat
     /// <summary>Nothing new is known.</summary>
     public static BindingOutcome Unchanged(BindingState state, TimeSpan again, string code, string message) =>
         new(state.Health, state.ObservedGeneration, again, state.Attempts + 1, code, message);
+
+    /// <summary>The member did not let itself be looked at. One that has what is wanted is looked at again with the next round, and not before.</summary>
+    public static BindingOutcome Unseen(BindingState state, TimeSpan again, string code, string message) =>
+        state.IsSettled ? new(state.Health, state.ObservedGeneration) : Unchanged(state, again, code, message);
 }
 
 /// <summary>Brings one member to what a placement wants: applies in waves, looks whether it is available, and removes what is wanted no more. Doing it twice does nothing more than doing it once.</summary>
 internal sealed class MemberApplier(KubernetesKinds kinds)
 {
+    private readonly ObjectApplier objects = new(kinds);
+
     /// <summary>Where people's own objects would be, should a namespace that is to be deleted hold any.</summary>
     private static readonly ObjectReference[] Content =
     [
@@ -67,13 +98,17 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
         }
         catch (MemberUnreachableException fault)
         {
-            return state.Attempts + 1 < UnreachableAfter
-                ? BindingOutcome.Unchanged(state, BackOff(state, state.Attempts), "MemberUnreachable", fault.Message)
+            return state.IsSettled || state.Attempts + 1 < UnreachableAfter
+                ? BindingOutcome.Unseen(state, BackOff(state, state.Attempts), "MemberUnreachable", fault.Message)
                 : new(BindingHealth.Offline, state.ObservedGeneration, BackOff(state, state.Attempts), state.Attempts + 1, "MemberUnreachable", fault.Message);
         }
         catch (MemberRefusedException fault) when (fault.IsTransient || (fault.Status is HttpStatusCode.NotFound && state.Attempts < 5))
         {
-            return BindingOutcome.Unchanged(state, fault.RetryAfter is { } wait && wait < TimeSpan.FromMinutes(1) ? wait : BackOff(state, state.Attempts), fault.Reason, fault.Message);
+            return BindingOutcome.Unseen(state, fault.RetryAfter is { } wait && wait < TimeSpan.FromMinutes(1) ? wait : BackOff(state, state.Attempts), fault.Reason, fault.Message);
+        }
+        catch (MemberRefusedException fault) when (state.IsSettled)
+        {
+            return new(state.Health, state.ObservedGeneration, ErrorCode: "FailedToRunDriftDetection", Error: fault.Message);
         }
         catch (MemberRefusedException fault)
         {
@@ -83,42 +118,55 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
 
     private async Task<BindingOutcome> ApplyAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop)
     {
-        var isApplied = state.ObservedGeneration == state.Generation && state.Health is BindingHealth.Progressing or BindingHealth.Failed;
-        var healths = new List<(ObjectReference Thing, ObjectHealth Health)>(content.Wanted.Count);
+        var look = LookOf(content, state);
+        var seen = new List<ObjectOutcome>(content.Wanted.Count);
         foreach (var thing in content.Wanted)
         {
-            if (Waits(thing.Reference, healths) is { } first)
-                return BindingOutcome.Unchanged(state, BackOff(state, Math.Min(state.Attempts, 4)), "WaitingForWave", $"{first.Thing} is not available yet: {first.Health.Message}");
-            healths.Add((thing.Reference, await ApplyAsync(content, thing, isApplied, member, stop)));
+            if (look is not LookKind.Report && Waits(thing.Reference, seen) is { } first)
+                // What failed is not waited for: nothing after it is applied.
+                return first.Health.Availability is Availability.Failed
+                    ? Sum(seen, look, state, clean: false) with { ErrorCode = first.Code ?? "WaveFailed", Differences = Differences(seen, look) }
+                    : BindingOutcome.Unchanged(state, BackOff(state, Math.Min(state.Attempts, 4)), "WaitingForWave", $"{first.Thing} is not available yet: {first.Health.Message}");
+            seen.Add(await objects.LookAsync(content, thing, look, state.IsDrifted, member, stop));
         }
 
-        var clean = await PruneAsync(content, member, stop);
-        var failed = healths.Where(one => one.Health.Availability is Availability.Failed).ToList();
+        // A report leaves what earlier revisions brought where it is.
+        var clean = look is not LookKind.Report && await PruneAsync(content, member, stop);
+        return Sum(seen, look, state, clean) with { IsClean = clean, Differences = Differences(seen, look), Repaired = seen.Any(one => one.Repaired is not null) ? string.Join(" ", seen.Select(one => one.Repaired).OfType<string>().Take(3)) : null };
+    }
+
+    private static LookKind LookOf(MemberContent content, BindingState state) =>
+        content.Apply.Type is ApplyStrategyType.ReportDiff ? LookKind.Report
+        : state.IsSettled || (state.IsDrifted && state.IsApplied) ? LookKind.Compare
+        : state.IsApplied ? LookKind.Watch : LookKind.Bring;
+
+    private static BindingOutcome Sum(List<ObjectOutcome> seen, LookKind look, BindingState state, bool clean)
+    {
+        var failed = seen.Where(one => one.Health.Availability is Availability.Failed).ToList();
         if (failed.Count > 0)
-            return new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(10), state.Attempts + 1, "ObjectFailed", Describe(failed)) { IsClean = clean };
-        var open = healths.Where(one => one.Health.Availability is Availability.Progressing).ToList();
+            return new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(10), state.Attempts + 1, CodeOf(failed), Describe(failed));
+        if (look is LookKind.Report)
+            return new(BindingHealth.Available, state.Generation);
+        var open = seen.Where(one => one.Health.Availability is Availability.Progressing).ToList();
         return open.Count > 0 || !clean
-            ? new(BindingHealth.Progressing, state.Generation, BackOff(state, Math.Min(state.Attempts, 5)), state.Attempts + 1, "ResourceNotAvailableYet", open.Count > 0 ? Describe(open) : "Objects of earlier revisions are being deleted.") { IsClean = clean }
-            : new(BindingHealth.Available, state.Generation) { IsClean = true, IsUntracked = healths.Exists(one => one.Health.IsUntracked) };
+            ? new(BindingHealth.Progressing, state.Generation, BackOff(state, Math.Min(state.Attempts, 5)), state.Attempts + 1, "ResourceNotAvailableYet", open.Count > 0 ? Describe(open) : "Objects of earlier revisions are being deleted.")
+            : new(BindingHealth.Available, state.Generation) { IsUntracked = seen.Exists(one => one.Health.IsUntracked) };
+    }
+
+    /// <summary>That something could not be applied is worse than what became of the rest.</summary>
+    private static string CodeOf(List<ObjectOutcome> failed) =>
+        failed.Select(one => one.Code).OfType<string>().OrderBy(code => code is BindingOutcome.FoundDrifts).FirstOrDefault() ?? BindingOutcome.ObjectFailed;
+
+    /// <summary>Whoever only waits for objects to become available compares nothing.</summary>
+    private static IReadOnlyList<ObjectDifference>? Differences(List<ObjectOutcome> seen, LookKind look)
+    {
+        var all = seen.SelectMany(one => one.Differences).Take(ObjectDifference.Most).ToList();
+        return all.Count > 0 ? all : look is LookKind.Watch ? null : [];
     }
 
     /// <summary>What must be available before this is applied, and is not.</summary>
-    private static (ObjectReference Thing, ObjectHealth Health)? Waits(ObjectReference next, List<(ObjectReference Thing, ObjectHealth Health)> before)
-    {
-        var open = before.Where(one => one.Thing.Wave < next.Wave && one.Health.Availability is not Availability.Available && (Waves.IsBarrier(one.Thing) || next.Wave == Waves.Extensions)).ToList();
-        return open.Count > 0 ? open[0] : null;
-    }
-
-    private async Task<ObjectHealth> ApplyAsync(MemberContent content, PreparedObject thing, bool isApplied, MemberApi member, CancellationToken stop)
-    {
-        if (await kinds.FindAsync(member, thing.Reference.ApiVersion, thing.Reference.Kind, stop) is not { } kind)
-            return ObjectHealth.Failed($"The member has no kind {thing.Reference.Kind} in {thing.Reference.ApiVersion}.");
-        if (isApplied && await member.FindAsync(kind, thing.Reference, stop) is { } seen)
-            return AvailabilityRules.Of(seen);
-        if (content.Apply.WhenToTakeOver is WhenToTakeOver.Never && await member.FindAsync(kind, thing.Reference, stop) is { } there && Ownership.Of(there) != content.Owner)
-            return ObjectHealth.Failed("It is on the member already and is not the placement's (applyStrategy.whenToTakeOver is Never).");
-        return AvailabilityRules.Of(await member.ApplyAsync(kind, thing.Reference, thing.Bytes, Ownership.FieldManager, content.Apply.Force, stop));
-    }
+    private static ObjectOutcome? Waits(ObjectReference next, List<ObjectOutcome> before) =>
+        before.Find(one => one.Thing.Wave < next.Wave && one.Health.Availability is not Availability.Available && (Waves.IsBarrier(one.Thing) || next.Wave == Waves.Extensions));
 
     /// <summary>Deletes what earlier revisions brought and this one does not have; true when nothing of it is left.</summary>
     private async Task<bool> PruneAsync(MemberContent content, MemberApi member, CancellationToken stop)
@@ -180,7 +228,7 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
         return metadata.GetProperty("name").GetString() is "kube-root-ca.crt" or "default" || (metadata.TryGetProperty("ownerReferences", out var owners) && owners.GetArrayLength() > 0);
     }
 
-    private static string Describe(List<(ObjectReference Thing, ObjectHealth Health)> things) =>
+    private static string Describe(List<ObjectOutcome> things) =>
         string.Join(" ", things.Take(3).Select(one => $"{one.Thing}: {one.Health.Message}")) + (things.Count > 3 ? $" And {things.Count - 3} more." : "");
 
     /// <summary>0.1 s, 0.2 s and so on, at most 30 s, each member's a little different, so that those who failed together do not return together.</summary>

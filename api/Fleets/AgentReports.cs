@@ -41,11 +41,13 @@ internal static class AgentReports
         var kept = outcomes.Where(one => !one.IsGone).ToList();
         if (kept.Count > 0)
         {
+            await BindingIssues.StoreAsync(connection, [.. kept.Where(one => one.Differences is not null).Select(one => new ComparedBinding(one.Placement, member, Claim: null, one.Generation, [.. one.Differences!.Take(ObjectDifference.Most).Select(Short)]))], cancel);
             // The next look is the agent's own affair: that there will be one is all that the row says.
             await using var store = Sql.Command(connection, BindingSql.Store,
                 kept.Select(one => one.Placement).ToArray(), kept.Select(_ => member).ToArray(), new long?[kept.Count], kept.Select(one => one.Generation).ToArray(),
                 kept.Select(one => (short)one.Health).ToArray(), kept.Select(one => Math.Min(one.ObservedGeneration, one.Generation)).ToArray(), kept.Select(one => one.IsOpen || one.Health is not BindingHealth.Available ? 0d : (double?)null).ToArray(),
-                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray(), kept.Select(one => one.IsUntracked).ToArray());
+                new int[kept.Count], kept.Select(one => Short(one.ErrorCode, LongestName)).ToArray(), kept.Select(one => Short(one.Error, LongestText)).ToArray(), kept.Select(one => one.IsClean).ToArray(), kept.Select(one => one.IsUntracked).ToArray(),
+                kept.Select(one => Short(one.Repaired, LongestText)).ToArray(), kept.Select(one => one.Repaired is null ? null : one.RepairedAt?.ToUniversalTime()).ToArray(), TimeSpan.Zero);
             await store.ExecuteNonQueryAsync(cancel);
         }
 
@@ -82,6 +84,12 @@ internal static class AgentReports
 
     private static Dictionary<string, TValue> Few<TValue>(IReadOnlyDictionary<string, TValue> all, Func<TValue, TValue?> shorten) =>
         all.OrderBy(one => one.Key, StringComparer.Ordinal).Where(one => one.Key.Length <= LongestName).Take(MostNames).ToDictionary(one => one.Key, one => shorten(one.Value)!, StringComparer.Ordinal);
+
+    private static ObjectDifference Short(ObjectDifference one) => one with
+    {
+        Object = Short(one.Object.Count(c => c == '/') == 3 ? one.Object : "///", ObjectDifference.LongestObject)!, Path = Short(one.Path, ObjectDifference.LongestPath)!,
+        ValueInMember = Short(one.ValueInMember, ObjectDifference.LongestValue), ValueInHub = Short(one.ValueInHub, ObjectDifference.LongestValue),
+    };
 
     public static string? Short(string? text, int most) => text?.Length > most ? text[..most] : text;
 }

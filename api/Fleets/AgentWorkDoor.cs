@@ -41,20 +41,22 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
     {
         var cursor = Number(http, "cursor", long.MaxValue);
         var wait = TimeSpan.FromSeconds(Number(http, "wait", (long)AgentProtocol.LongestWait.TotalSeconds));
+        // What is done already, for an agent that looks whether it still is so; the cursor does not stand for it.
+        var isSettled = Number(http, "settled", 1) == 1;
         string cluster;
         AgentWork work;
         using (await AdmitAsync(http))
         {
             cluster = await AuthenticateAsync(http);
-            work = await ReadAsync(cluster, http.RequestAborted);
+            work = await ReadAsync(cluster, isSettled, http.RequestAborted);
         }
 
-        if (work.Cursor == cursor && wait > TimeSpan.Zero)
+        if (!isSettled && work.Cursor == cursor && wait > TimeSpan.Zero)
         {
             await waiting.WaitAsync(cluster, cursor, wait, http.RequestAborted);
             heartbeats.Hear(cluster);
             using (await AdmitAsync(http))
-                work = await ReadAsync(cluster, http.RequestAborted);
+                work = await ReadAsync(cluster, isSettled: false, http.RequestAborted);
         }
 
         http.Response.Headers.CacheControl = "no-store";
@@ -67,7 +69,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         var hash = (string)http.Request.RouteValues["hash"]!;
         using (await AdmitAsync(http))
         {
-            var contents = await ContentsAsync(await AuthenticateAsync(http), http.RequestAborted);
+            var contents = await ContentsAsync(await AuthenticateAsync(http), isSettled: null, http.RequestAborted);
             found = contents.Where(one => one.Content is { IsUnscheduled: false }).Select(one => bundles.Of(one.Content!)).FirstOrDefault(bundle => bundle.Hash == hash);
         }
 
@@ -104,10 +106,10 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         return cluster;
     }
 
-    private async Task<AgentWork> ReadAsync(string cluster, CancellationToken cancel)
+    private async Task<AgentWork> ReadAsync(string cluster, bool isSettled, CancellationToken cancel)
     {
         var items = new List<AgentWorkItem>();
-        foreach (var (item, content) in await ContentsAsync(cluster, cancel))
+        foreach (var (item, content) in await ContentsAsync(cluster, isSettled, cancel))
         {
             items.Add(content is null ? item : item with
             {
@@ -120,11 +122,11 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         return new(WorkCursor.Of(upkeep.Cordon is { } cordon ? parts.Append(new(WorkKind.Cordon, 0, cordon.Generation)) : parts), items) { Updates = upkeep.Updates, Cordon = upkeep.Cordon };
     }
 
-    /// <summary>What is to be done on a cluster, the most urgent first, and with what; without it the item says why.</summary>
-    private async Task<IReadOnlyList<(AgentWorkItem Item, MemberContent? Content)>> ContentsAsync(string cluster, CancellationToken cancel)
+    /// <summary>What is to be done on a cluster, the most urgent first, and with what; without it the item says why. What is settled instead, or with null both.</summary>
+    private async Task<IReadOnlyList<(AgentWorkItem Item, MemberContent? Content)>> ContentsAsync(string cluster, bool? isSettled, CancellationToken cancel)
     {
         var contents = new List<(AgentWorkItem, MemberContent?)>();
-        foreach (var (item, binding) in await DueAsync(cluster, cancel))
+        foreach (var (item, binding) in await BindingsAsync(cluster, isSettled, cancel))
         {
             try
             {
@@ -139,12 +141,14 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         return contents;
     }
 
-    private async Task<IReadOnlyList<(AgentWorkItem Item, WantedBinding Binding)>> DueAsync(string cluster, CancellationToken cancel)
+    private async Task<IReadOnlyList<(AgentWorkItem Item, WantedBinding Binding)>> BindingsAsync(string cluster, bool? isSettled, CancellationToken cancel)
     {
         await using var command = Sql.Command(source, """
-            select b.placement_id, b.desired_revision, b.is_unscheduled, b.touched_revisions, m.name, m.labels, b.generation, b.observed_generation, b.health
-            from placement_bindings b join fleet_members m on m.id = b.member_id where m.cluster_key = $1 and m.is_pull and b.due_at is not null order by b.priority, b.placement_id
-            """, cluster);
+            select b.placement_id, b.desired_revision, b.is_unscheduled, b.touched_revisions, m.name, m.labels, b.generation, b.observed_generation, b.health, b.error_code, i.has_differences, i.is_drifted
+            from placement_bindings b join fleet_members m on m.id = b.member_id
+                cross join lateral (select count(*) > 0 as has_differences, count(*) filter (where kind = 'Drift') > 0 as is_drifted from binding_issues i where i.placement_id = b.placement_id and i.member_id = b.member_id) i
+            where m.cluster_key = $1 and m.is_pull and (b.due_at is not null or ($2 is distinct from false and b.desired_revision > 0)) and ($2 is distinct from true or b.due_at is null) order by b.priority, b.placement_id
+            """, cluster, isSettled is { } settled ? settled : NpgsqlTypes.NpgsqlDbType.Boolean);
         await using var row = await command.ExecuteReaderAsync(cancel);
         var due = new List<(AgentWorkItem, WantedBinding)>();
         while (await row.ReadAsync(cancel))
@@ -153,6 +157,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
             due.Add((new()
             {
                 Placement = binding.PlacementId, DesiredRevision = binding.DesiredRevision, IsUnscheduled = binding.IsUnscheduled, Generation = row.GetInt64(6), ObservedGeneration = row.GetInt64(7), Health = (BindingHealth)row.GetInt16(8), Touched = [],
+                ErrorCode = row.IsDBNull(9) ? null : row.GetString(9), HasDifferences = row.GetBoolean(10), IsDrifted = row.GetBoolean(11),
             }, binding));
         }
 

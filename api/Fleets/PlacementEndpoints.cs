@@ -11,23 +11,15 @@ using Npgsql;
 
 namespace ControlPlane.Api.Fleets;
 
-/// <summary>What belongs to a placement and is rows rather than resources: how each member stands, its revisions, its rollout runs; and what would happen, without doing it.</summary>
+/// <summary>What belongs to a placement and is rows rather than resources: how each member stands (<see cref="PlacementClusters"/>), its revisions, its rollout runs; and what would happen, without doing it.</summary>
 internal static class PlacementEndpoints
 {
-    private const string Placement = "/subscriptions/{subscription}/resourceGroups/{resourceGroup}/providers/Microsoft.ContainerService/fleets/{parent0}/clusterResourcePlacements/{name}";
-    private const string Permission = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
-    private const int MostClusters = 1000;
+    public const string Placement = "/subscriptions/{subscription}/resourceGroups/{resourceGroup}/providers/Microsoft.ContainerService/fleets/{parent0}/clusterResourcePlacements/{name}";
+    public const string Permission = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
 
     public static void Map(IEndpointRouteBuilder app)
     {
-        app.MapArm(HttpMethod.Get, $"{Placement}/clusters", new("PlacementClusters_List", $"{Permission}/clusters/read", "How each member stands.")
-        {
-            IsPaged = true, Answers = [new(200, "A page of members, by name.", typeof(Page<ClusterShown>))],
-            Query =
-            [
-                new("state", "Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing."), new("$top", $"At most so many, 1 to {MostClusters}.", Shape: typeof(int)), new("$skipToken", "From a nextLink."),
-            ],
-        }, ClustersAsync);
+        PlacementClusters.Map(app);
         app.MapArm(HttpMethod.Get, $"{Placement}/revisions", new("PlacementRevisions_List", $"{Permission}/revisions/read", "The revisions that are kept, newest first.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<RevisionShown>))] }, RevisionsAsync);
         app.MapArm(HttpMethod.Get, $"{Placement}/revisions/{{revision}}", new("PlacementRevisions_Get", $"{Permission}/revisions/read", "A revision with its manifests.") { Answers = [new(200, "The revision.", typeof(RevisionShown))] }, RevisionAsync);
         app.MapArm(HttpMethod.Get, $"{Placement}/rolloutRuns", new("RolloutRuns_List", $"{Permission}/rolloutRuns/read", "The runs of the placement, newest first.") { IsPaged = true, Answers = [new(200, "All of them.", typeof(Page<RolloutRunShown>))] }, RunsAsync);
@@ -39,35 +31,6 @@ internal static class PlacementEndpoints
         {
             Answers = [new(200, "The manifests.", typeof(Rendered))], Query = [new("member", "The name of the member.", IsRequired: true)],
         }, RenderAsync);
-    }
-
-    private static async Task ClustersAsync(HttpContext http)
-    {
-        var (placement, source) = await PlacementAsync(http);
-        var top = http.Request.Query.TryGetValue("$top", out var text) ? int.TryParse(text, out var given) && given is > 0 and <= MostClusters ? given : throw ArmErrors.InvalidQuery("$top", $"must be a number from 1 to {MostClusters}.") : 100;
-        var state = http.Request.Query.TryGetValue("state", out var wanted) ? Enum.TryParse<ClusterState>(wanted, ignoreCase: true, out var known) && Enum.IsDefined(known) ? known.ToString() : throw ArmErrors.InvalidQuery("state", $"must be one of {string.Join(", ", Enum.GetNames<ClusterState>())}.") : null;
-        var after = http.Request.Query.TryGetValue("$skipToken", out var token) ? token.ToString() : "";
-        await using var command = Sql.Command(source, $"""
-            select name, resource_id, state, desired_revision, applied_revision, error_code, error, transition_at from (
-                select m.name, r.id as resource_id, {BindingSql.State} as state, b.desired_revision, b.applied_revision, b.error_code, b.error, b.transition_at
-                from placement_bindings b join fleet_members m on m.id = b.member_id join resources r on r.key = m.resource_key
-                where b.placement_id = (select id from placements where resource_key = $1) and m.name > $2) members
-            where $3 is null or state = $3 order by name limit $4
-            """, placement.Key, after, state, top + 1);
-        var clusters = new List<ClusterShown>();
-        await using (var row = await command.ExecuteReaderAsync(http.RequestAborted))
-        {
-            while (await row.ReadAsync(http.RequestAborted))
-            {
-                clusters.Add(new($"{placement.Id}/clusters/{row.GetString(0)}", row.GetString(0), $"{Permission}/clusters", new()
-                {
-                    MemberId = row.GetString(1), State = Enum.Parse<ClusterState>(row.GetString(2)), DesiredRevision = row.GetInt32(3), AppliedRevision = row.GetInt32(4), LastTransitionTime = row.GetFieldValue<DateTimeOffset>(7),
-                    Error = row.IsDBNull(5) ? null : new(row.GetString(5), row.IsDBNull(6) ? "" : row.GetString(6)),
-                }));
-            }
-        }
-
-        await http.AnswerAsync(new Page<ClusterShown>([.. clusters.Take(top)], clusters.Count > top ? NextLink(http, clusters[top - 1].Name) : null));
     }
 
     private static async Task RevisionsAsync(HttpContext http)
@@ -172,39 +135,13 @@ internal static class PlacementEndpoints
         }
     }
 
-    private static async Task<(ResourceRow Placement, NpgsqlDataSource Source)> PlacementAsync(HttpContext http)
+    public static async Task<(ResourceRow Placement, NpgsqlDataSource Source)> PlacementAsync(HttpContext http)
     {
         ApiVersion.Require(http, ResourceTypes.Find(ClusterResourcePlacement.Type));
         string Value(string name) => (string)http.Request.RouteValues[name]!;
         var id = ResourceId.Create(Value("subscription"), Value("resourceGroup"), ClusterResourcePlacement.Type, [Value("parent0"), Value("name")]);
         var source = http.RequestServices.GetRequiredService<NpgsqlDataSource>();
         return (await source.FindResourceAsync(id.Key, http.RequestAborted) ?? throw await http.RequestServices.GetRequiredService<ResourceLookup>().MissingAsync(id, http.RequestAborted), source);
-    }
-
-    private static string NextLink(HttpContext http, string after)
-    {
-        var query = http.Request.Query.Where(one => !one.Key.Equals("$skipToken", StringComparison.OrdinalIgnoreCase)).Select(one => $"{Uri.EscapeDataString(one.Key)}={Uri.EscapeDataString(one.Value.ToString())}");
-        return $"{http.BaseAddress()}{http.Request.Path.ToUriComponent()}?{string.Join('&', query)}&%24skipToken={Uri.EscapeDataString(after)}";
-    }
-
-    internal enum ClusterState { Available, Progressing, Failed, Offline, Pending, Removing }
-
-    /// <summary>A placement on one member.</summary>
-    internal sealed record ClusterShown(string Id, string Name, string Type, ClusterProperties Properties);
-
-    internal sealed record ClusterProperties
-    {
-        public required string MemberId { get; init; }
-        public required ClusterState State { get; init; }
-
-        /// <summary>What the member shall have; 0 while nothing was decided.</summary>
-        public required int DesiredRevision { get; init; }
-
-        /// <summary>What the member has; 0 for nothing.</summary>
-        public required int AppliedRevision { get; init; }
-
-        public required DateTimeOffset LastTransitionTime { get; init; }
-        public ErrorBody? Error { get; init; }
     }
 
     /// <summary>A placement as it was at one time.</summary>

@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 namespace ControlPlane.Agent;
 
 /// <summary>
-/// The agent's life: become known, then ask what is to be done, do it, and say how it stands, all three at once and none waiting for another. While the control plane is away it goes on with what
+/// The agent's life: become known, then ask what is to be done, do it, and say how it stands, and look again and again whether it still stands so, all at once and none waiting for another. While the control plane is away it goes on with what
 /// it knows.
 /// </summary>
 internal sealed partial class AgentLoop(
@@ -56,7 +56,7 @@ internal sealed partial class AgentLoop(
     private async Task ServeAsync(AgentIdentity identity, CancellationToken stop)
     {
         using var served = CancellationTokenSource.CreateLinkedTokenSource(stop);
-        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), upkeep.RunAsync(served.Token), ReportAsync(identity, served.Token)];
+        Task[] parts = [membership.RenewAsync(identity, served.Token), PollAsync(identity, served.Token), ApplyAsync(identity, served.Token), upkeep.RunAsync(served.Token), ReportAsync(identity, served.Token), LookAgainAsync(identity, served.Token)];
         var first = await Task.WhenAny(parts);
         await served.CancelAsync();
         try
@@ -95,6 +95,25 @@ internal sealed partial class AgentLoop(
                 if (attempt == 0)
                     LogUnreachable(failure.Message);
                 await Task.Delay(pauses.After(failure.RetryAfter, attempt++), time, stop);
+            }
+        }
+    }
+
+    /// <summary>The control plane says each time what is to be as it was applied: what it has given up meanwhile is nobody's, and stays as it is.</summary>
+    private async Task LookAgainAsync(AgentIdentity identity, CancellationToken stop)
+    {
+        var wait = pauses.Within(settings.DriftInterval);
+        while (true)
+        {
+            await Task.Delay(wait, time, stop);
+            wait = settings.DriftInterval;
+            try
+            {
+                table.Look(await hub.SettledAsync(identity, stop));
+            }
+            catch (HubUnreachableException failure)
+            {
+                LogUnreachable(failure.Message);
             }
         }
     }

@@ -29,6 +29,9 @@ internal sealed record AgentSettings
     /// <summary>How often the cluster is looked at as a whole.</summary>
     public TimeSpan InventoryEvery { get; init; } = TimeSpan.FromMinutes(5);
 
+    /// <summary>How often it is looked whether what was applied is still so.</summary>
+    public TimeSpan DriftInterval { get; init; } = TimeSpan.FromMinutes(10);
+
     public KubernetesSettings Kubernetes { get; init; } = new();
 
     public static AgentSettings From(IConfiguration configuration)
@@ -53,6 +56,7 @@ internal sealed record AgentSettings
     public AgentSettings Paced(IConfiguration configuration) => this with
     {
         Wait = configuration.GetValue<TimeSpan?>("Agent:Wait") ?? Wait, InventoryEvery = configuration.GetValue<TimeSpan?>("Agent:InventoryEvery") ?? InventoryEvery,
+        DriftInterval = configuration.GetValue<TimeSpan?>("Agent:DriftInterval") is not { } drift ? DriftInterval : drift >= TimeSpan.FromSeconds(1) ? drift : throw new InvalidOperationException("Agent:DriftInterval must be at least 1 s."),
     };
 }
 

@@ -64,6 +64,10 @@ internal sealed class Hub : IDisposable
     public async Task<AgentWork> WorkAsync(AgentIdentity identity, long cursor, TimeSpan wait, CancellationToken stop) =>
         Read<AgentWork>(await SendAsync(HttpMethod.Get, $"work?cursor={cursor}&wait={(int)wait.TotalSeconds}", Sign(identity), content: null, Patience + wait, stop));
 
+    /// <summary>What is on the cluster and wants nothing to be done.</summary>
+    public async Task<IReadOnlyList<AgentWorkItem>> SettledAsync(AgentIdentity identity, CancellationToken stop) =>
+        Read<AgentWork>(await SendAsync(HttpMethod.Get, "work?settled=1", Sign(identity), content: null, Patience, stop)).Items;
+
     /// <exception cref="HubUnreachableException">Also when what has come is not what was asked for.</exception>
     public async Task<AgentBundle> BundleAsync(AgentIdentity identity, string hash, CancellationToken stop)
     {

@@ -141,4 +141,11 @@ internal sealed class Pauses(Random random)
         lock (random)
             return most * random.NextDouble();
     }
+
+    /// <summary>Some time within an interval, so that agents that were started together do not come together.</summary>
+    public TimeSpan Within(TimeSpan interval)
+    {
+        lock (random)
+            return interval * random.NextDouble();
+    }
 }

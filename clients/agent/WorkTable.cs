@@ -14,6 +14,9 @@ internal sealed class WorkEntry(AgentWorkItem item, BindingState state, DateTime
 
     public bool IsListed { get; set; } = true;
 
+    /// <summary>Nothing is to be done; it is looked once whether it still is so.</summary>
+    public bool IsLook { get; set; }
+
     /// <summary>Its content, once it was fetched.</summary>
     public MemberContent? Content { get; set; }
 
@@ -67,10 +70,25 @@ internal sealed class WorkTable(TimeProvider time, int seed)
                 if (entries.TryGetValue(item.Placement, out var known) && known.Item.Generation == item.Generation && known.Item.IsUnscheduled == item.IsUnscheduled && known.Item.Bundle == item.Bundle)
                     Keep(known);
                 else
-                    entries[item.Placement] = new(item, new(item.Generation, item.ObservedGeneration, item.Health, Attempts: 0, seed), time.GetUtcNow());
+                    entries[item.Placement] = Entry(item);
             }
 
             Forget();
+            changed.TrySetResult();
+        }
+    }
+
+    /// <summary>What is settled is looked at once; what is listed is looked at anyhow.</summary>
+    public void Look(IReadOnlyList<AgentWorkItem> settled)
+    {
+        lock (gate)
+        {
+            foreach (var item in settled.Where(item => !entries.ContainsKey(item.Placement)))
+            {
+                var entry = entries[item.Placement] = Entry(item);
+                (entry.IsListed, entry.IsLook) = (false, true);
+            }
+
             changed.TrySetResult();
         }
     }
@@ -103,29 +121,34 @@ internal sealed class WorkTable(TimeProvider time, int seed)
         lock (gate)
         {
             looking.Remove(entry.Item.Placement);
-            entry.State = entry.State with { ObservedGeneration = outcome.ObservedGeneration, Health = outcome.Health, Attempts = outcome.Attempts };
+            var isDrifted = outcome.Differences is { } found ? found.Any(one => one.Kind is DifferenceKind.Drift) : entry.State.IsDrifted;
+            entry.State = entry.State with { ObservedGeneration = outcome.ObservedGeneration, Health = outcome.Health, Attempts = outcome.Attempts, ErrorCode = outcome.ErrorCode, IsDrifted = isDrifted };
             entry.DueAt = outcome.Again is { } again ? time.GetUtcNow() + again : null;
-            var said = new AgentOutcome
-            {
-                Placement = entry.Item.Placement, Generation = entry.Item.Generation, Health = outcome.Health, ObservedGeneration = outcome.ObservedGeneration, IsOpen = outcome.Again is not null, IsClean = outcome.IsClean, IsGone = outcome.IsGone,
-                IsUntracked = outcome.IsUntracked, ErrorCode = outcome.ErrorCode, Error = outcome.Error,
-            };
             changed.TrySetResult();
             // What belongs to an older wish is of no interest any more.
-            if (entries.GetValueOrDefault(entry.Item.Placement) != entry || said == entry.Told)
+            if (entries.GetValueOrDefault(entry.Item.Placement) != entry)
                 return;
-            entry.News = said;
-            news.TrySetResult();
+            var isQuiet = entry is { IsLook: true, IsListed: false } && !outcome.IsNews(entry.Item.Health, entry.Item.ErrorCode, entry.Item.HasDifferences);
+            entry.IsLook = false;
+            if (Said(entry, outcome) is var said && !isQuiet && !IsSame(said, entry.Told))
+            {
+                entry.News = said;
+                news.TrySetResult();
+            }
+
+            Forget();
         }
     }
 
-    /// <summary>Nothing was seen; look again later.</summary>
+    /// <summary>Nothing was seen; look again later, or, at what is settled, with the next round.</summary>
     public void PutBack(WorkEntry entry, TimeSpan after)
     {
         lock (gate)
         {
             looking.Remove(entry.Item.Placement);
+            entry.IsLook = false;
             entry.DueAt = time.GetUtcNow() + after;
+            Forget();
             changed.TrySetResult();
         }
     }
@@ -156,6 +179,18 @@ internal sealed class WorkTable(TimeProvider time, int seed)
         }
     }
 
+    private WorkEntry Entry(AgentWorkItem item) => new(item, new(item.Generation, item.ObservedGeneration, item.Health, Attempts: 0, seed, item.ErrorCode, item.IsDrifted), time.GetUtcNow());
+
+    /// <summary>What was found and is not told yet is told with what was found since.</summary>
+    private AgentOutcome Said(WorkEntry entry, BindingOutcome outcome) => new()
+    {
+        Placement = entry.Item.Placement, Generation = entry.Item.Generation, Health = outcome.Health, ObservedGeneration = outcome.ObservedGeneration, IsOpen = outcome.Again is not null, IsClean = outcome.IsClean, IsGone = outcome.IsGone,
+        IsUntracked = outcome.IsUntracked, ErrorCode = outcome.ErrorCode, Error = outcome.Error, Differences = outcome.Differences ?? entry.News?.Differences, Repaired = outcome.Repaired ?? entry.News?.Repaired, RepairedAt = outcome.Repaired is null ? entry.News?.RepairedAt : time.GetUtcNow(),
+    };
+
+    private static bool IsSame(AgentOutcome said, AgentOutcome? told) =>
+        told is not null && said with { Differences = told.Differences } == told && (said.Differences is null || (told.Differences is not null && said.Differences.SequenceEqual(told.Differences)));
+
     /// <summary>What was done and is wanted again, or was told and did not arrive, is done and told once more.</summary>
     private void Keep(WorkEntry entry)
     {
@@ -166,7 +201,7 @@ internal sealed class WorkTable(TimeProvider time, int seed)
 
     private void Forget()
     {
-        foreach (var (placement, _) in entries.Where(one => one.Value is { IsListed: false, News: null } && !looking.Contains(one.Key)).ToList())
+        foreach (var (placement, _) in entries.Where(one => one.Value is { IsListed: false, IsLook: false, News: null } && !looking.Contains(one.Key)).ToList())
             entries.Remove(placement);
     }
 }

@@ -4,7 +4,7 @@ using Spectre.Console;
 
 namespace ControlPlane.Cli;
 
-/// <summary>`placement watch|pause|resume|rollback|evict|clusters|runs FLEET/NAME`: how a placement gets to its members.</summary>
+/// <summary>`placement watch|pause|resume|rollback|evict|clusters|drift|runs FLEET/NAME`: how a placement gets to its members.</summary>
 internal static class PlacementCommands
 {
     public const string Placement = "Microsoft.ContainerService/fleets/clusterResourcePlacements";
@@ -20,6 +20,7 @@ internal static class PlacementCommands
         Rollback(),
         Evict(),
         Clusters(),
+        Drift(),
         Runs(),
     };
 
@@ -59,7 +60,7 @@ internal static class PlacementCommands
 
     private static Command Clusters()
     {
-        var state = new Option<string?>("--state") { Description = "Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing." };
+        var state = new Option<string?>("--state") { Description = "Only members in this state: Available, Progressing, Failed, Offline, Pending, Removing or DiffReported." };
         var command = Verb("clusters", "List how each member stands.", async (client, id, parsed, cancel) =>
         {
             var table = new Table { Border = TableBorder.None };
@@ -76,6 +77,36 @@ internal static class PlacementCommands
         command.Add(state);
         return command;
     }
+
+    private static Command Drift()
+    {
+        var member = new Option<string?>("--member") { Description = "Only this member." };
+        var refresh = new Option<bool>("--refresh") { Description = "Have the members looked at now; what is found is told by the next call." };
+        var command = Verb("drift", "List what is not on the members as the placement has it.", async (client, id, parsed, cancel) =>
+        {
+            var table = new Table { Border = TableBorder.None };
+            table.AddColumns("MEMBER", "KIND", "OBJECT", "PATH", "ON THE MEMBER", "WANTED", "SINCE");
+            var body = parsed.GetValue(refresh) ? new JsonObject { ["refresh"] = true } : null;
+            var filter = parsed.GetValue(member) is { } name ? $"?$filter={Uri.EscapeDataString($"member eq '{name.Replace("'", "''", StringComparison.Ordinal)}'")}" : "";
+            for (var next = ResourceAddress.Versioned($"{id}/drift{filter}"); next is { Length: > 0 }; body = null)
+            {
+                var page = (await client.SendAsync(HttpMethod.Post, next, body, cancel)).Body;
+                foreach (var (one, difference) in page.Items("value").SelectMany(one => one.At("properties").Items("differences").Select(difference => (one, difference))))
+                    table.AddRow([.. new[] { one.Text("name"), difference.Text("kind"), ObjectOf(difference.At("resource")), difference.Text("path"), difference.Text("valueInMember"), difference.Text("valueInHub"), difference.Text("firstObservedTime") }.Select(cell => new Text(cell ?? ""))]);
+                if (page.Number("refreshing") is { } count)
+                    Report.Line($"{count} members are being looked at.");
+                next = page.Text("nextLink");
+            }
+
+            AnsiConsole.Write(table);
+            return ExitCode.Ok;
+        });
+        command.Add(member);
+        command.Add(refresh);
+        return command;
+    }
+
+    private static string ObjectOf(JsonNode? resource) => $"{resource.Text("kind")} {(resource.Text("namespace") is { } space ? $"{space}/" : "")}{resource.Text("name")}";
 
     private static Command Runs() => Verb("runs", "List the runs, newest first.", async (client, id, _, cancel) =>
     {

@@ -61,6 +61,15 @@ public sealed record AgentWorkItem
 
     public required BindingHealth Health { get; init; }
     public required long ObservedGeneration { get; init; }
+
+    /// <summary>Of the last look.</summary>
+    public string? ErrorCode { get; init; }
+
+    /// <summary>The control plane knows of differences: when they are gone, that is to be said.</summary>
+    public bool HasDifferences { get; init; }
+
+    /// <summary>Some of them are drift.</summary>
+    public bool IsDrifted { get; init; }
 }
 
 /// <summary>An object by what it is.</summary>
@@ -128,4 +137,12 @@ public sealed record AgentOutcome
 
     public string? ErrorCode { get; init; }
     public string? Error { get; init; }
+
+    /// <summary>All that differs, at most <see cref="ObjectDifference.Most"/>; absent when nothing was compared.</summary>
+    public IReadOnlyList<ObjectDifference>? Differences { get; init; }
+
+    /// <summary>What had drifted and was brought back, in a few words, and when that was.</summary>
+    public string? Repaired { get; init; }
+
+    public DateTimeOffset? RepairedAt { get; init; }
 }

@@ -52,6 +52,7 @@ public sealed record ClusterResourcePlacement : IResource<ClusterResourcePlaceme
         .. wanted.Policy.Violations(),
         .. wanted.Strategy.Violations(),
         .. wanted.DisruptionBudget?.Violations() ?? [],
+        .. wanted.ApplyStrategy.Violations(),
         .. wanted.Overrides.SelectMany((one, at) => one.Violations($"overrides[{at}]")),
         .. wanted.RevisionHistoryLimit is < 1 or > LongestHistory ? [new Violation("revisionHistoryLimit", $"must be from 1 to {LongestHistory}")] : Array.Empty<Violation>(),
     ];
@@ -84,18 +85,6 @@ public sealed record RollbackParameters
     /// <summary>How many members are changed at once: a number or a percentage.</summary>
     public string? MaxConcurrency { get; init; }
 }
-
-/// <summary>How the objects come to be on a member.</summary>
-public sealed record ApplyStrategy
-{
-    /// <summary>Take fields that another manager has set; else such an object is not applied and says so.</summary>
-    public bool Force { get; init; }
-
-    public WhenToTakeOver WhenToTakeOver { get; init; }
-}
-
-/// <summary>Whether an object that was on the member already becomes the placement's (KubeFleet, applyStrategy.whenToTakeOver).</summary>
-public enum WhenToTakeOver { Always, Never }
 
 public sealed record DeleteStrategy
 {

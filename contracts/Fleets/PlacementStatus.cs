@@ -22,8 +22,11 @@ public sealed record PlacementStatus
     public IReadOnlyList<Condition>? Conditions { get; init; }
 }
 
-/// <summary>How many members stand where. <see cref="Available"/>, <see cref="Failed"/> and <see cref="Progressing"/> add up to <see cref="Selected"/>.</summary>
-public sealed record PlacementSummary(int Selected, int Available, int Progressing, int Failed, int Offline, int Removing);
+/// <summary>
+/// How many members stand where. <see cref="Available"/>, <see cref="Failed"/> and <see cref="Progressing"/> add up to <see cref="Selected"/>; a member that only reports is available when it has.
+/// <see cref="Drifted"/> and <see cref="Differing"/> are among them all: members with drift, and with any difference.
+/// </summary>
+public sealed record PlacementSummary(int Selected, int Available, int Progressing, int Failed, int Offline, int Removing, int Drifted = 0, int Differing = 0);
 
 /// <summary>A rollout run in a few words.</summary>
 public sealed record RolloutSummary

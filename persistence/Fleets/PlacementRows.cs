@@ -165,11 +165,39 @@ public sealed class PlacementBindingRow
     public string? ErrorCode { get; set; }
     public string? Error { get; set; }
     public DateTimeOffset TransitionAt { get; set; }
+
+    /// <summary>When to look whether it still is as it was applied; null for a member with an agent, which looks by itself.</summary>
+    public DateTimeOffset? LookDueAt { get; set; }
+
+    /// <summary>How often something had drifted and was brought back, when that was last, and what it was.</summary>
+    public int Repairs { get; set; }
+
+    public DateTimeOffset? RepairedAt { get; set; }
+    public string? Repaired { get; set; }
+}
+
+/// <summary>A field of an object on a member that is not as the placement has it. Exceptions only: a healthy fleet has none.</summary>
+public sealed class BindingIssueRow
+{
+    public required int PlacementId { get; init; }
+    public required int MemberId { get; init; }
+    public required DifferenceKind Kind { get; init; }
+
+    /// <summary>Group, kind, namespace and name.</summary>
+    public required string Object { get; init; }
+
+    /// <summary>A JSON pointer.</summary>
+    public required string Path { get; init; }
+
+    public string? ValueInMember { get; set; }
+    public string? ValueInHub { get; set; }
+    public DateTimeOffset FirstObservedAt { get; set; }
+    public DateTimeOffset LastObservedAt { get; set; }
 }
 
 internal sealed class PlacementRowsConfiguration :
     IEntityTypeConfiguration<FleetMemberRow>, IEntityTypeConfiguration<PlacementRow>, IEntityTypeConfiguration<PlacementEvictionRow>, IEntityTypeConfiguration<ManifestBlobRow>, IEntityTypeConfiguration<PlacementRevisionRow>,
-    IEntityTypeConfiguration<PlacementBindingRow>
+    IEntityTypeConfiguration<PlacementBindingRow>, IEntityTypeConfiguration<BindingIssueRow>
 {
     public void Configure(EntityTypeBuilder<FleetMemberRow> row)
     {
@@ -226,7 +254,18 @@ internal sealed class PlacementRowsConfiguration :
         row.Property(b => b.Health).HasConversion<short>();
         row.HasIndex(b => b.MemberId);
         row.HasIndex(b => new { b.Priority, b.DueAt }).HasFilter("due_at is not null").HasDatabaseName("ix_placement_bindings_due");
+        row.HasIndex(b => b.LookDueAt).HasFilter("look_due_at is not null and due_at is null").HasDatabaseName("ix_placement_bindings_look");
+        row.Property(b => b.Repairs).HasDefaultValue(0);
         row.HasOne<PlacementRow>().WithMany().HasForeignKey(b => b.PlacementId).OnDelete(DeleteBehavior.Cascade);
         row.HasOne<FleetMemberRow>().WithMany().HasForeignKey(b => b.MemberId).OnDelete(DeleteBehavior.Cascade);
+    }
+
+    public void Configure(EntityTypeBuilder<BindingIssueRow> row)
+    {
+        row.ToTable("binding_issues").HasKey(i => new { i.PlacementId, i.MemberId, i.Kind, i.Object, i.Path });
+        row.Property(i => i.Kind).HasConversion<string>();
+        row.Property(i => i.Object).UseCollation("C");
+        row.Property(i => i.Path).UseCollation("C");
+        row.HasOne<PlacementBindingRow>().WithMany().HasForeignKey(i => new { i.PlacementId, i.MemberId }).OnDelete(DeleteBehavior.Cascade);
     }
 }

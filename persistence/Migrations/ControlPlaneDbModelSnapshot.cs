@@ -944,6 +944,52 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("deployment_operations", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.BindingIssueRow", b =>
+                {
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.Property<int>("MemberId")
+                        .HasColumnType("integer")
+                        .HasColumnName("member_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Object")
+                        .HasColumnType("text")
+                        .HasColumnName("object")
+                        .UseCollation("C");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("FirstObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("first_observed_at");
+
+                    b.Property<DateTimeOffset>("LastObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_observed_at");
+
+                    b.Property<string>("ValueInHub")
+                        .HasColumnType("text")
+                        .HasColumnName("value_in_hub");
+
+                    b.Property<string>("ValueInMember")
+                        .HasColumnType("text")
+                        .HasColumnName("value_in_member");
+
+                    b.HasKey("PlacementId", "MemberId", "Kind", "Object", "Path")
+                        .HasName("pk_binding_issues");
+
+                    b.ToTable("binding_issues", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>
                 {
                     b.Property<string>("ClusterKey")
@@ -1258,6 +1304,10 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("lease_until");
 
+                    b.Property<DateTimeOffset?>("LookDueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("look_due_at");
+
                     b.Property<DateTimeOffset?>("ObservedAt")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("observed_at");
@@ -1270,6 +1320,20 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("smallint")
                         .HasColumnName("priority");
 
+                    b.Property<string>("Repaired")
+                        .HasColumnType("text")
+                        .HasColumnName("repaired");
+
+                    b.Property<DateTimeOffset?>("RepairedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("repaired_at");
+
+                    b.Property<int>("Repairs")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("repairs");
+
                     b.PrimitiveCollection<int[]>("TouchedRevisions")
                         .IsRequired()
                         .HasColumnType("integer[]")
@@ -1281,6 +1345,10 @@ namespace ControlPlane.Persistence.Migrations
 
                     b.HasKey("PlacementId", "MemberId")
                         .HasName("pk_placement_bindings");
+
+                    b.HasIndex("LookDueAt")
+                        .HasDatabaseName("ix_placement_bindings_look")
+                        .HasFilter("look_due_at is not null and due_at is null");
 
                     b.HasIndex("MemberId")
                         .HasDatabaseName("ix_placement_bindings_member_id");
@@ -2641,6 +2709,16 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_deployment_operations_resources_deployment_key");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.BindingIssueRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementBindingRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId", "MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_binding_issues_placement_bindings_placement_id_member_id");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>

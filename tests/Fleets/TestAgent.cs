@@ -26,7 +26,7 @@ internal sealed class TestAgent : IAsyncDisposable
     private string ConfigurationFile => Path.Combine(directory.FullName, "agent.json");
 
     /// <summary>A place without an agent; the control plane is at <paramref name="endpoint"/>, or where it says itself.</summary>
-    public static async Task<TestAgent> PlaceAsync(FleetSite site, string cluster, Uri? endpoint = null)
+    public static async Task<TestAgent> PlaceAsync(FleetSite site, string cluster, Uri? endpoint = null, string driftInterval = "00:10:00")
     {
         var agent = new TestAgent(Directory.CreateTempSubdirectory("agent-"));
         var known = site.Clusters.Ready.Clusters.Single(one => one.Name == cluster);
@@ -36,7 +36,7 @@ internal sealed class TestAgent : IAsyncDisposable
         {
             Agent = new
             {
-                Endpoint = endpoint ?? site.Plane.Endpoint, EndpointCaFile = agent.PathOf("hub-ca.crt"), OnboardingTokenFile = agent.TokenFile, agent.StateDirectory, Wait = "00:00:20", InventoryEvery = "00:00:30", Kubernetes = new { Kubeconfig = agent.PathOf("kubeconfig") },
+                Endpoint = endpoint ?? site.Plane.Endpoint, EndpointCaFile = agent.PathOf("hub-ca.crt"), OnboardingTokenFile = agent.TokenFile, agent.StateDirectory, Wait = "00:00:20", InventoryEvery = "00:00:30", DriftInterval = driftInterval, Kubernetes = new { Kubeconfig = agent.PathOf("kubeconfig") },
             },
         }));
         return agent;

@@ -53,6 +53,36 @@ public sealed class WorkTableTests
     }
 
     [Fact]
+    public void What_is_settled_is_looked_at_once_and_only_what_has_changed_is_told()
+    {
+        var table = new WorkTable(TimeProvider.System, seed: 0);
+        AgentWorkItem Settled(bool hasDifferences = false) => Item(1) with { Health = BindingHealth.Available, ObservedGeneration = 1, HasDifferences = hasDifferences };
+        var same = new BindingOutcome(BindingHealth.Available, 1) { Differences = [] };
+        table.Look([Settled()]);
+        table.Note(Assert.Single(table.Take(10)), same);
+        Assert.Empty(table.Untold(10));
+        Assert.Null(table.UntilDue());
+
+        table.Look([Settled()]);
+        table.Note(Assert.Single(table.Take(10)), same with { Repaired = "replicas" });
+        Assert.NotNull(Assert.Single(table.Untold(10)).RepairedAt);
+        table.Told(table.Untold(10));
+        table.Look([Settled(hasDifferences: true)]);
+        table.Note(Assert.Single(table.Take(10)), same);
+        Assert.Empty(Assert.Single(table.Untold(10)).Differences!);
+        table.Told(table.Untold(10));
+
+        // A look that could not be made is given up; what is wanted anew comes before it.
+        table.Look([Settled()]);
+        table.PutBack(Assert.Single(table.Take(10)), TimeSpan.Zero);
+        Assert.Null(table.UntilDue());
+        table.Look([Settled()]);
+        table.Replace([Item(2)]);
+        table.Look([Settled()]);
+        Assert.Equal(2, Assert.Single(table.Take(10)).Item.Generation);
+    }
+
+    [Fact]
     public void The_cursor_stands_for_what_is_to_be_done_in_whatever_order()
     {
         WorkPart[] parts = [new(WorkKind.Placement, 1, 1), new(WorkKind.Placement, 2, 7), new(WorkKind.Removal, 3, 1), new(WorkKind.Update, 1, 1), new(WorkKind.Cordon, 0, 1)];

@@ -20,11 +20,25 @@ internal sealed record ClaimedBinding
     public required BindingHealth Health { get; init; }
     public required int[] TouchedRevisions { get; init; }
     public required int Attempts { get; init; }
+    public required string? ErrorCode { get; init; }
+
+    /// <summary>Something is known to differ.</summary>
+    public required bool HasDifferences { get; init; }
+
+    public required bool IsDrifted { get; init; }
+
+    /// <summary>It was claimed only to see whether all still is as it was applied.</summary>
+    public required bool IsLook { get; init; }
 
     /// <summary>By which it is known, when its outcome is stored, that nobody else has claimed it since.</summary>
     public required long Claim { get; init; }
 
     public required ClaimLease Lease { get; init; }
+
+    public BindingState State => new(Generation, ObservedGeneration, Health, Attempts, MemberId, ErrorCode, IsDrifted);
+
+    /// <summary>Nothing has changed by a look: nobody needs to hear of it.</summary>
+    public bool IsNews(BindingOutcome outcome) => !IsLook || outcome.IsNews(Health, ErrorCode, HasDifferences);
 }
 
 /// <summary>How long a claim is held. A worker that was paused past it must not write to the member any more, for another has taken over.</summary>
@@ -53,7 +67,7 @@ internal sealed class BindingApplier(PreparedRevisions revisions, MemberApplier 
 {
     public async Task<BindingOutcome> LookAsync(ClaimedBinding binding, MemberApi? member, CancellationToken stop)
     {
-        var state = new BindingState(binding.Generation, binding.ObservedGeneration, binding.Health, binding.Attempts, binding.MemberId);
+        var state = binding.State;
         if (member is null)
             return BindingOutcome.Refused(state, "ClusterCredentialsMissing", "The cluster has no credentials; PUT it again with credentials.token.");
         try

@@ -18,6 +18,9 @@ internal sealed class BindingOptions
 
     /// <summary>How long a claim lasts without renewal: after that another worker takes over from one that died. <value>10 s</value></summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
+
+    /// <summary>How often it is looked whether what was applied is still so. <value>10 min</value></summary>
+    public TimeSpan DriftInterval { get; set; } = TimeSpan.FromMinutes(10);
 }
 
 /// <summary>
@@ -97,7 +100,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         }
         catch (OperationCanceledException) when (!stop.IsCancellationRequested)
         {
-            outcomes.Writer.TryWrite((binding, new(binding.Health, binding.ObservedGeneration, TimeSpan.FromSeconds(1), binding.Attempts + 1, "MemberSlow", $"The member did not take everything within {Patience.TotalSeconds:0} s.")));
+            outcomes.Writer.TryWrite((binding, BindingOutcome.Unseen(binding.State, TimeSpan.FromSeconds(1), "MemberSlow", $"The member did not take everything within {Patience.TotalSeconds:0} s.")));
         }
         catch (Exception end) when (end is OperationCanceledException or ClaimLostException)
         {
@@ -170,7 +173,8 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             try
             {
                 await StoreAsync(batch);
-                signal.Seen(batch.Select(one => one.Binding.PlacementId));
+                if (batch.Where(one => one.Binding.IsNews(one.Outcome)).Select(one => one.Binding.PlacementId).Distinct().ToList() is { Count: > 0 } news)
+                    signal.Seen(news);
             }
             catch (NpgsqlException failure)
             {
@@ -185,12 +189,16 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         var gone = batch.Where(one => one.Outcome.IsGone).Select(one => one.Binding).ToList();
         var kept = batch.Where(one => !one.Outcome.IsGone).ToList();
         await using var connection = await source.OpenConnectionAsync(CancellationToken.None);
+        await BindingIssues.StoreAsync(connection, [.. kept.Where(one => one.Outcome.Differences is { } found && (found.Count > 0 || one.Binding.HasDifferences))
+            .Select(one => new ComparedBinding(one.Binding.PlacementId, one.Binding.MemberId, one.Binding.Claim, one.Binding.Generation, one.Outcome.Differences!))], CancellationToken.None);
         if (kept.Count > 0)
         {
+            var now = clock.GetUtcNow();
             await using var command = Sql.Command(connection, BindingSql.Store,
                 kept.Select(one => one.Binding.PlacementId).ToArray(), kept.Select(one => one.Binding.MemberId).ToArray(), kept.Select(one => one.Binding.Claim).ToArray(), kept.Select(one => one.Binding.Generation).ToArray(),
                 kept.Select(one => (short)one.Outcome.Health).ToArray(), kept.Select(one => one.Outcome.ObservedGeneration).ToArray(), kept.Select(one => one.Outcome.Again?.TotalSeconds).ToArray(), kept.Select(one => one.Outcome.Attempts).ToArray(),
-                kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray(), kept.Select(one => one.Outcome.IsUntracked).ToArray());
+                kept.Select(one => one.Outcome.ErrorCode).ToArray(), kept.Select(one => one.Outcome.Error).ToArray(), kept.Select(one => one.Outcome.IsClean).ToArray(), kept.Select(one => one.Outcome.IsUntracked).ToArray(),
+                kept.Select(one => one.Outcome.Repaired).ToArray(), kept.Select(one => one.Outcome.Repaired is null ? (DateTimeOffset?)null : now).ToArray(), options.Value.DriftInterval);
             await command.ExecuteNonQueryAsync();
         }
 
@@ -220,6 +228,10 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             TouchedRevisions = row.GetFieldValue<int[]>(11),
             Attempts = row.GetInt32(12),
             Claim = row.GetInt64(13),
+            ErrorCode = row.IsDBNull(14) ? null : row.GetString(14),
+            HasDifferences = row.GetBoolean(15),
+            IsDrifted = row.GetBoolean(16),
+            IsLook = row.GetBoolean(17),
             Lease = lease,
         };
     }

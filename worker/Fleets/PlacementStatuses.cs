@@ -16,14 +16,18 @@ internal static class PlacementStatuses
         {
             BatchCommands =
             {
-                Command("select generation, latest_revision, completed_revision, now() from placements where resource_key = $1", resourceKey),
+                Command("""
+                    select p.generation, p.latest_revision, p.completed_revision, now(), coalesce(r.apply_strategy->>'type' = 'ReportDiff', false)
+                    from placements p left join placement_revisions r on r.placement_id = p.id and r.revision = p.latest_revision where p.resource_key = $1
+                    """, resourceKey),
                 Command("""
                     select count(*) filter (where not b.is_unscheduled)::int,
                         count(*) filter (where not b.is_unscheduled and b.health = 2 and b.observed_generation >= b.generation and b.desired_revision > 0)::int,
                         count(*) filter (where not b.is_unscheduled and b.health = 3 and b.observed_generation >= b.generation)::int,
                         count(*) filter (where not b.is_unscheduled and b.health = 4)::int,
                         count(*) filter (where b.is_unscheduled)::int,
-                        min(b.error) filter (where b.health = 3 and b.observed_generation >= b.generation and not b.is_unscheduled)
+                        min(b.error) filter (where b.health = 3 and b.observed_generation >= b.generation and not b.is_unscheduled),
+                        (select count(distinct i.member_id) from binding_issues i where i.placement_id = min(p.id) and i.kind = 'Drift')::int, (select count(distinct i.member_id) from binding_issues i where i.placement_id = min(p.id))::int
                     from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1
                     """, resourceKey),
                 Command("""
@@ -39,10 +43,10 @@ internal static class PlacementStatuses
         await using var row = await batch.ExecuteReaderAsync(stop);
         if (!await row.ReadAsync(stop))
             return null;
-        var (generation, latest, completed, now) = (row.GetInt64(0), row.GetInt32(1), row.IsDBNull(2) ? (int?)null : row.GetInt32(2), row.GetFieldValue<DateTimeOffset>(3));
+        var (generation, latest, completed, now, isReport) = (row.GetInt64(0), row.GetInt32(1), row.IsDBNull(2) ? (int?)null : row.GetInt32(2), row.GetFieldValue<DateTimeOffset>(3), row.GetBoolean(4));
         await row.NextResultAsync(stop);
         await row.ReadAsync(stop);
-        var (selected, available, failed, offline, removing) = (row.GetInt32(0), row.GetInt32(1), row.GetInt32(2), row.GetInt32(3), row.GetInt32(4));
+        var summary = new PlacementSummary(row.GetInt32(0), row.GetInt32(1), row.GetInt32(0) - row.GetInt32(1) - row.GetInt32(2) - row.GetInt32(3), row.GetInt32(2), row.GetInt32(3), row.GetInt32(4), row.GetInt32(6), row.GetInt32(7));
         var why = row.IsDBNull(5) ? null : row.GetString(5);
         await row.NextResultAsync(stop);
         var run = await row.ReadAsync(stop) ? Run(row) : null;
@@ -55,23 +59,27 @@ internal static class PlacementStatuses
             ObservedGeneration = generation,
             Revision = latest,
             CompletedRevision = completed,
-            Summary = new(selected, available, selected - available - failed - offline, failed, offline, removing),
+            Summary = summary,
             Rollout = run is null ? null : run with { Clusters = RolloutRuns.Counts(states) },
-            Conditions = Conditions(before.Conditions ?? [], generation, now, selected, available, failed, offline, why, run),
+            Conditions = Conditions(before.Conditions ?? [], generation, now, summary, isReport, why, run),
         };
     }
 
     /// <summary>KubeFleet's conditions, and what it has no word for: Degraded, Paused and RolledBack. Pure.</summary>
-    private static List<Condition> Conditions(IReadOnlyList<Condition> before, long generation, DateTimeOffset now, int selected, int available, int failed, int offline, string? why, RolloutSummary? run)
+    private static List<Condition> Conditions(IReadOnlyList<Condition> before, long generation, DateTimeOffset now, PlacementSummary summary, bool isReport, string? why, RolloutSummary? run)
     {
         const string prefix = "ClusterResourcePlacement";
+        var (selected, available, failed, offline, isWhole) = (summary.Selected, summary.Available, summary.Failed, summary.Offline, summary.Selected > 0 && summary.Available == summary.Selected);
         var isRolledBack = run is { Kind: RolloutKind.Rollback, State: RolloutState.RolledBack };
         (string Type, ConditionStatus Status, string Reason, string Message)[] said =
         [
             ($"{prefix}Scheduled", selected > 0 ? ConditionStatus.True : ConditionStatus.False, selected > 0 ? "SchedulingPolicyFulfilled" : "NoClusterSelected", selected > 0 ? $"{selected} members are selected." : "No member of the fleet is selected; the placement waits for one."),
             ($"{prefix}RolloutStarted", run is null or { Reason: not null } ? ConditionStatus.False : ConditionStatus.True, run is null ? "RolloutNotStartedYet" : run.Reason ?? "RolloutStarted", run?.Message ?? (run is null ? "No run yet." : "")),
-            ($"{prefix}Available", selected > 0 && available == selected ? ConditionStatus.True : ConditionStatus.False, selected > 0 && available == selected ? "ResourceAvailable" : "ResourceNotAvailableYet", $"{available} of {selected} members are available."),
+            isReport
+                ? ($"{prefix}DiffReported", isWhole ? ConditionStatus.True : ConditionStatus.False, isWhole ? "DiffReportingCompleted" : "DiffReportingIncompleteOrFailed", $"{available} of {selected} members have reported; {summary.Differing} of them differ.")
+                : ($"{prefix}Available", isWhole ? ConditionStatus.True : ConditionStatus.False, isWhole ? "ResourceAvailable" : "ResourceNotAvailableYet", $"{available} of {selected} members are available."),
             ("Degraded", failed + offline > 0 ? ConditionStatus.True : ConditionStatus.False, failed > 0 ? "MembersFailed" : offline > 0 ? "MembersOffline" : "AsExpected", failed > 0 ? $"{failed} members failed, such as: {why}" : $"{offline} members are offline."),
+            ("Drifted", summary.Drifted > 0 ? ConditionStatus.True : ConditionStatus.False, summary.Drifted > 0 ? "FoundDrifts" : "NoDriftsFound", summary.Drifted > 0 ? $"{summary.Drifted} members have drifted; POST drift says where." : ""),
             ("Paused", run?.State is RolloutState.Paused or RolloutState.HealthyHold ? ConditionStatus.True : ConditionStatus.False, run?.State is RolloutState.HealthyHold ? "HealthyHoldReached" : run?.State is RolloutState.Paused ? "PausedByRequest" : "NotPaused", run?.Message ?? ""),
             ("RolledBack", isRolledBack ? ConditionStatus.True : ConditionStatus.False, isRolledBack ? "RolledBack" : "NotRolledBack", isRolledBack ? $"Every member that can be reached has revision {run!.Revision}." : ""),
         ];

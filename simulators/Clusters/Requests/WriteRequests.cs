@@ -22,7 +22,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
         {
             return request.Method switch
             {
-                "POST" when path is { Resource: "pods", Sub: "eviction", Name: not null } => Evict(kind, path),
+                "POST" when path is { Resource: "pods", Sub: "eviction", Name: not null } => Evict(kind, path, by.DryRun),
                 "POST" when path.Name is null && body is JsonObject item => Create(kind, path, item, by),
                 "PUT" when path.Name is not null && body is JsonObject item => Update(kind, path, item, by),
                 "PATCH" when path.Name is not null && body is not null => Released(kind, path, store.Find(kind.Shelf, path.Namespace, path.Name), Patch(kind, path, body, by, request)),
@@ -125,9 +125,10 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
         return KubernetesAnswer.Success() with { Effect = $"delete:{kind.Plural}" };
     }
 
-    private KubernetesAnswer Evict(ResourceKind kind, ResourcePath path)
+    private KubernetesAnswer Evict(ResourceKind kind, ResourcePath path, bool dryRun)
     {
         if (store.Find(kind.Shelf, path.Namespace, path.Name!) is not { } pod) return KubernetesAnswer.NotFound(kind, path.Name);
+        if (dryRun) return KubernetesAnswer.Success() with { Status = 201 };
         deleter.Delete(kind, pod, "Background");
         return KubernetesAnswer.Success() with { Status = 201, Effect = $"evict:{path.Name}" };
     }
@@ -140,6 +141,7 @@ internal sealed class WriteRequests(ObjectStore store, KindCatalog kinds, Contro
             body["spec"]!["replicas"] = replicas;
             return body;
         }, by);
+        if (by.DryRun && answer is { Status: 200, Body: { } would }) return KubernetesAnswer.Of(ScaleOf(old with { Bytes = would.ToArray() }));
         return answer.Status == 200 && store.Find(old.Shelf, old.Namespace, old.Name) is { } now ? KubernetesAnswer.Of(ScaleOf(now)) with { Effect = answer.Effect } : answer;
     }
 

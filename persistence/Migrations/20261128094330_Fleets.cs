@@ -198,6 +198,7 @@ namespace ControlPlane.Persistence.Migrations
                     generation = table.Column<long>(type: "bigint", nullable: false),
                     latest_revision = table.Column<int>(type: "integer", nullable: false),
                     completed_revision = table.Column<int>(type: "integer", nullable: true),
+                    expected = table.Column<int>(type: "integer", nullable: false),
                     schedule_due = table.Column<bool>(type: "boolean", nullable: false),
                     status_due = table.Column<bool>(type: "boolean", nullable: false)
                 },
@@ -273,6 +274,8 @@ namespace ControlPlane.Persistence.Migrations
                     generation = table.Column<long>(type: "bigint", nullable: false),
                     observed_generation = table.Column<long>(type: "bigint", nullable: false),
                     health = table.Column<short>(type: "smallint", nullable: false),
+                    is_untracked = table.Column<bool>(type: "boolean", nullable: false),
+                    observed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
                     applied_revision = table.Column<int>(type: "integer", nullable: false),
                     touched_revisions = table.Column<int[]>(type: "integer[]", nullable: false),
                     due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
@@ -282,7 +285,11 @@ namespace ControlPlane.Persistence.Migrations
                     attempts = table.Column<int>(type: "integer", nullable: false),
                     error_code = table.Column<string>(type: "text", nullable: true),
                     error = table.Column<string>(type: "text", nullable: true),
-                    transition_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                    transition_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    look_due_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    repairs = table.Column<int>(type: "integer", nullable: false, defaultValue: 0),
+                    repaired_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true),
+                    repaired = table.Column<string>(type: "text", nullable: true)
                 },
                 constraints: table =>
                 {
@@ -298,6 +305,31 @@ namespace ControlPlane.Persistence.Migrations
                         column: x => x.placement_id,
                         principalTable: "placements",
                         principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "placement_evictions",
+                columns: table => new
+                {
+                    resource_key = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    placement_id = table.Column<int>(type: "integer", nullable: false),
+                    member = table.Column<string>(type: "text", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_placement_evictions", x => x.resource_key);
+                    table.ForeignKey(
+                        name: "fk_placement_evictions_placements_placement_id",
+                        column: x => x.placement_id,
+                        principalTable: "placements",
+                        principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                    table.ForeignKey(
+                        name: "fk_placement_evictions_resources_resource_key",
+                        column: x => x.resource_key,
+                        principalTable: "resources",
+                        principalColumn: "key",
                         onDelete: ReferentialAction.Cascade);
                 });
 
@@ -343,6 +375,7 @@ namespace ControlPlane.Persistence.Migrations
                     phase_since = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     resumed_at_healthy = table.Column<int>(type: "integer", nullable: false),
                     approvals = table.Column<string[]>(type: "text[]", nullable: false),
+                    reason = table.Column<string>(type: "text", nullable: true),
                     message = table.Column<string>(type: "text", nullable: true),
                     started_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
                     ended_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: true)
@@ -408,6 +441,31 @@ namespace ControlPlane.Persistence.Migrations
                         column: x => x.run_id,
                         principalTable: "update_runs",
                         principalColumn: "id",
+                        onDelete: ReferentialAction.Cascade);
+                });
+
+            migrationBuilder.CreateTable(
+                name: "binding_issues",
+                columns: table => new
+                {
+                    placement_id = table.Column<int>(type: "integer", nullable: false),
+                    member_id = table.Column<int>(type: "integer", nullable: false),
+                    kind = table.Column<string>(type: "text", nullable: false),
+                    @object = table.Column<string>(name: "object", type: "text", nullable: false, collation: "C"),
+                    path = table.Column<string>(type: "text", nullable: false, collation: "C"),
+                    value_in_member = table.Column<string>(type: "text", nullable: true),
+                    value_in_hub = table.Column<string>(type: "text", nullable: true),
+                    first_observed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false),
+                    last_observed_at = table.Column<DateTimeOffset>(type: "timestamp with time zone", nullable: false)
+                },
+                constraints: table =>
+                {
+                    table.PrimaryKey("pk_binding_issues", x => new { x.placement_id, x.member_id, x.kind, x.@object, x.path });
+                    table.ForeignKey(
+                        name: "fk_binding_issues_placement_bindings_placement_id_member_id",
+                        columns: x => new { x.placement_id, x.member_id },
+                        principalTable: "placement_bindings",
+                        principalColumns: new[] { "placement_id", "member_id" },
                         onDelete: ReferentialAction.Cascade);
                 });
 
@@ -549,9 +607,20 @@ namespace ControlPlane.Persistence.Migrations
                 filter: "due_at is not null");
 
             migrationBuilder.CreateIndex(
+                name: "ix_placement_bindings_look",
+                table: "placement_bindings",
+                column: "look_due_at",
+                filter: "look_due_at is not null and due_at is null");
+
+            migrationBuilder.CreateIndex(
                 name: "ix_placement_bindings_member_id",
                 table: "placement_bindings",
                 column: "member_id");
+
+            migrationBuilder.CreateIndex(
+                name: "ix_placement_evictions_placement_id",
+                table: "placement_evictions",
+                column: "placement_id");
 
             migrationBuilder.CreateIndex(
                 name: "ix_placements_due",
@@ -632,6 +701,9 @@ namespace ControlPlane.Persistence.Migrations
                 name: "agent_authorities");
 
             migrationBuilder.DropTable(
+                name: "binding_issues");
+
+            migrationBuilder.DropTable(
                 name: "cluster_costs");
 
             migrationBuilder.DropTable(
@@ -650,7 +722,7 @@ namespace ControlPlane.Persistence.Migrations
                 name: "onboarding_tokens");
 
             migrationBuilder.DropTable(
-                name: "placement_bindings");
+                name: "placement_evictions");
 
             migrationBuilder.DropTable(
                 name: "placement_revisions");
@@ -668,13 +740,16 @@ namespace ControlPlane.Persistence.Migrations
                 name: "update_run_stages");
 
             migrationBuilder.DropTable(
-                name: "fleet_members");
+                name: "placement_bindings");
 
             migrationBuilder.DropTable(
                 name: "rollout_runs");
 
             migrationBuilder.DropTable(
                 name: "update_runs");
+
+            migrationBuilder.DropTable(
+                name: "fleet_members");
 
             migrationBuilder.DropTable(
                 name: "placements");

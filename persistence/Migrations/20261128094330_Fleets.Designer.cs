@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128071539_Fleets")]
+    [Migration("20261128094330_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -947,6 +947,52 @@ namespace ControlPlane.Persistence.Migrations
                     b.ToTable("deployment_operations", (string)null);
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.BindingIssueRow", b =>
+                {
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.Property<int>("MemberId")
+                        .HasColumnType("integer")
+                        .HasColumnName("member_id");
+
+                    b.Property<string>("Kind")
+                        .HasColumnType("text")
+                        .HasColumnName("kind");
+
+                    b.Property<string>("Object")
+                        .HasColumnType("text")
+                        .HasColumnName("object")
+                        .UseCollation("C");
+
+                    b.Property<string>("Path")
+                        .HasColumnType("text")
+                        .HasColumnName("path")
+                        .UseCollation("C");
+
+                    b.Property<DateTimeOffset>("FirstObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("first_observed_at");
+
+                    b.Property<DateTimeOffset>("LastObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("last_observed_at");
+
+                    b.Property<string>("ValueInHub")
+                        .HasColumnType("text")
+                        .HasColumnName("value_in_hub");
+
+                    b.Property<string>("ValueInMember")
+                        .HasColumnType("text")
+                        .HasColumnName("value_in_member");
+
+                    b.HasKey("PlacementId", "MemberId", "Kind", "Object", "Path")
+                        .HasName("pk_binding_issues");
+
+                    b.ToTable("binding_issues", (string)null);
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>
                 {
                     b.Property<string>("ClusterKey")
@@ -1253,9 +1299,21 @@ namespace ControlPlane.Persistence.Migrations
                         .HasColumnType("boolean")
                         .HasColumnName("is_unscheduled");
 
+                    b.Property<bool>("IsUntracked")
+                        .HasColumnType("boolean")
+                        .HasColumnName("is_untracked");
+
                     b.Property<DateTimeOffset?>("LeaseUntil")
                         .HasColumnType("timestamp with time zone")
                         .HasColumnName("lease_until");
+
+                    b.Property<DateTimeOffset?>("LookDueAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("look_due_at");
+
+                    b.Property<DateTimeOffset?>("ObservedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("observed_at");
 
                     b.Property<long>("ObservedGeneration")
                         .HasColumnType("bigint")
@@ -1264,6 +1322,20 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<short>("Priority")
                         .HasColumnType("smallint")
                         .HasColumnName("priority");
+
+                    b.Property<string>("Repaired")
+                        .HasColumnType("text")
+                        .HasColumnName("repaired");
+
+                    b.Property<DateTimeOffset?>("RepairedAt")
+                        .HasColumnType("timestamp with time zone")
+                        .HasColumnName("repaired_at");
+
+                    b.Property<int>("Repairs")
+                        .ValueGeneratedOnAdd()
+                        .HasColumnType("integer")
+                        .HasDefaultValue(0)
+                        .HasColumnName("repairs");
 
                     b.PrimitiveCollection<int[]>("TouchedRevisions")
                         .IsRequired()
@@ -1277,6 +1349,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.HasKey("PlacementId", "MemberId")
                         .HasName("pk_placement_bindings");
 
+                    b.HasIndex("LookDueAt")
+                        .HasDatabaseName("ix_placement_bindings_look")
+                        .HasFilter("look_due_at is not null and due_at is null");
+
                     b.HasIndex("MemberId")
                         .HasDatabaseName("ix_placement_bindings_member_id");
 
@@ -1285,6 +1361,31 @@ namespace ControlPlane.Persistence.Migrations
                         .HasFilter("due_at is not null");
 
                     b.ToTable("placement_bindings", (string)null);
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementEvictionRow", b =>
+                {
+                    b.Property<string>("ResourceKey")
+                        .HasColumnType("text")
+                        .HasColumnName("resource_key")
+                        .UseCollation("C");
+
+                    b.Property<string>("Member")
+                        .IsRequired()
+                        .HasColumnType("text")
+                        .HasColumnName("member");
+
+                    b.Property<int>("PlacementId")
+                        .HasColumnType("integer")
+                        .HasColumnName("placement_id");
+
+                    b.HasKey("ResourceKey")
+                        .HasName("pk_placement_evictions");
+
+                    b.HasIndex("PlacementId")
+                        .HasDatabaseName("ix_placement_evictions_placement_id");
+
+                    b.ToTable("placement_evictions", (string)null);
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>
@@ -1344,6 +1445,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int?>("CompletedRevision")
                         .HasColumnType("integer")
                         .HasColumnName("completed_revision");
+
+                    b.Property<int>("Expected")
+                        .HasColumnType("integer")
+                        .HasColumnName("expected");
 
                     b.Property<string>("FleetKey")
                         .IsRequired()
@@ -1487,6 +1592,10 @@ namespace ControlPlane.Persistence.Migrations
                     b.Property<int?>("PreviousRevision")
                         .HasColumnType("integer")
                         .HasColumnName("previous_revision");
+
+                    b.Property<string>("Reason")
+                        .HasColumnType("text")
+                        .HasColumnName("reason");
 
                     b.Property<int>("ResumedAtHealthy")
                         .HasColumnType("integer")
@@ -2605,6 +2714,16 @@ namespace ControlPlane.Persistence.Migrations
                         .HasConstraintName("fk_deployment_operations_resources_deployment_key");
                 });
 
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.BindingIssueRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementBindingRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId", "MemberId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_binding_issues_placement_bindings_placement_id_member_id");
+                });
+
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.ClusterCostRow", b =>
                 {
                     b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
@@ -2665,6 +2784,23 @@ namespace ControlPlane.Persistence.Migrations
                         .OnDelete(DeleteBehavior.Cascade)
                         .IsRequired()
                         .HasConstraintName("fk_placement_bindings_placements_placement_id");
+                });
+
+            modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementEvictionRow", b =>
+                {
+                    b.HasOne("ControlPlane.Persistence.Fleets.PlacementRow", null)
+                        .WithMany()
+                        .HasForeignKey("PlacementId")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_evictions_placements_placement_id");
+
+                    b.HasOne("ControlPlane.Persistence.Arm.ResourceRow", null)
+                        .WithMany()
+                        .HasForeignKey("ResourceKey")
+                        .OnDelete(DeleteBehavior.Cascade)
+                        .IsRequired()
+                        .HasConstraintName("fk_placement_evictions_resources_resource_key");
                 });
 
             modelBuilder.Entity("ControlPlane.Persistence.Fleets.PlacementRevisionRow", b =>
