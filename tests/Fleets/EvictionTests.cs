@@ -21,9 +21,7 @@ public sealed class EvictionTests(ControlPlaneFixture plane)
         Assert.Equal(["store-0001", "store-0002"], (await site.ClustersAsync("shop")).Select(one => one.Name));
 
         await site.DoneAsync((await site.Arm.PutAsync(Eviction(site, "away"), Of("store-0001"))).Is(201));
-        var moved = await site.StatusAsync("shop", seen => seen.Summary("available") == 2 && seen.Summary("removing") == 0, "another member has it instead");
-        Assert.Equal(2, moved.Summary("selected"));
-        Assert.Equal([("store-0002", "Available"), ("store-0003", "Available")], await site.ClustersAsync("shop"));
+        await StandAsync(site, "store-0002 Available, store-0003 Available");
         Assert.Null(site.Find("store-0001", Web));
         Assert.Null(site.Find("store-0001", "/api/v1/namespaces/shop"));
         Assert.Equal(["Valid True ClusterResourcePlacementEvictionValid", "Executed True ClusterResourcePlacementEvictionExecuted"], await ConditionsAsync(site, "away"));
@@ -83,9 +81,9 @@ public sealed class EvictionTests(ControlPlaneFixture plane)
 
         // What was refused can be tried again when there is room.
         await site.DoneAsync((await site.Arm.DeleteAsync(Eviction(site, "first"))).Is(202));
-        await site.StatusAsync("shop", seen => seen.Summary("available") == 3, "the first is back");
+        await StandAsync(site, "store-0001 Available, store-0002 Available, store-0003 Available");
         await site.DoneAsync((await site.Arm.PutAsync(Eviction(site, "second"), Of("store-0002"))).Is(200));
-        await site.StatusAsync("shop", seen => seen.Summary("selected") == 2 && seen.Summary("removing") == 0, "two are left");
+        await StandAsync(site, "store-0001 Available, store-0003 Available");
 
         // To want it nowhere is no disruption: all of it goes.
         properties["policy"] = new JsonObject { ["memberSelector"] = "tier=none" };
@@ -146,6 +144,10 @@ public sealed class EvictionTests(ControlPlaneFixture plane)
         site.Clusters.Faults.Remove(lost.Id);
         await site.StatusAsync("shop", seen => seen.Summary("available") == 3, "who was away follows");
     }
+
+    /// <summary>Waits for the members to stand so: the placement's own status may be from before.</summary>
+    private static Task<string> StandAsync(FleetSite site, string members) =>
+        Eventually.Async(async () => string.Join(", ", (await site.ClustersAsync("shop")).Select(one => $"{one.Name} {one.State}")), seen => seen == members, members);
 
     private static JsonObject Of(string member) => new() { ["properties"] = new JsonObject { ["clusterName"] = member } };
 

@@ -17805,6 +17805,866 @@ namespace ControlPlane.Sdk
     }
 
     [System.CodeDom.Compiler.GeneratedCode("NSwag", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEvictionsClient 
+    {
+        private System.Net.Http.HttpClient _httpClient;
+        private static System.Lazy<System.Text.Json.JsonSerializerOptions> _settings = new System.Lazy<System.Text.Json.JsonSerializerOptions>(CreateSerializerSettings, true);
+        private System.Text.Json.JsonSerializerOptions _instanceSettings;
+
+    #pragma warning disable CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
+        public PlacementEvictionsClient(System.Net.Http.HttpClient httpClient)
+    #pragma warning restore CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
+        {
+            _httpClient = httpClient;
+            Initialize();
+        }
+
+        private static System.Text.Json.JsonSerializerOptions CreateSerializerSettings()
+        {
+            var settings = ArmJson.Configured(new System.Text.Json.JsonSerializerOptions());
+            UpdateJsonSerializerSettings(settings);
+            return settings;
+        }
+
+        protected System.Text.Json.JsonSerializerOptions JsonSerializerSettings { get { return _instanceSettings ?? _settings.Value; } }
+
+        static partial void UpdateJsonSerializerSettings(System.Text.Json.JsonSerializerOptions settings);
+
+        partial void Initialize();
+
+        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, string url);
+        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, System.Text.StringBuilder urlBuilder);
+        partial void ProcessResponse(System.Net.Http.HttpClient client, System.Net.Http.HttpResponseMessage response);
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// List, a page at a time.
+        /// </summary>
+        /// <remarks>
+        /// List, a page at a time. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/read.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="top">Items per page, 1 to 1000.</param>
+        /// <param name="filter">location, name, tagName and tagValue with eq, substringof('text', name); joined by and.</param>
+        /// <returns>A page.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<PlacementEvictionListResult>> ListByResourceGroupAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, int? top = null, string? filter = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("GET");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions");
+                    urlBuilder_.Append('?');
+                    if (top != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$top")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(top, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    if (filter != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$filter")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(filter, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    urlBuilder_.Length--;
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<PlacementEvictionListResult>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<PlacementEvictionListResult>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Read one.
+        /// </summary>
+        /// <remarks>
+        /// Read one. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/read.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="evictionName">The name of the eviction.</param>
+        /// <returns>The resource.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<PlacementEviction>> GetAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string evictionName, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (evictionName == null)
+                throw new System.ArgumentNullException("evictionName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("GET");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(evictionName, System.Globalization.CultureInfo.InvariantCulture)));
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<PlacementEviction>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<PlacementEviction>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Whether it exists: 404 when it does not.
+        /// </summary>
+        /// <remarks>
+        /// Whether it exists: 404 when it does not. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/read.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="evictionName">The name of the eviction.</param>
+        /// <returns>It does.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer> CheckExistenceAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string evictionName, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (evictionName == null)
+                throw new System.ArgumentNullException("evictionName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("HEAD");
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(evictionName, System.Globalization.CultureInfo.InvariantCulture)));
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 204)
+                        {
+                            return new Answer(status_, headers_);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Create, or replace: what is left out returns to its default.
+        /// </summary>
+        /// <remarks>
+        /// Create, or replace: what is left out returns to its default. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/write.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="evictionName">The name of the eviction.</param>
+        /// <param name="body">The request's body.</param>
+        /// <returns>Replaced.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<PlacementEviction>> CreateOrUpdateAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string evictionName, PlacementEviction body, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (evictionName == null)
+                throw new System.ArgumentNullException("evictionName");
+
+            if (body == null)
+                throw new System.ArgumentNullException("body");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    var json_ = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(body, JsonSerializerSettings);
+                    var content_ = new System.Net.Http.ByteArrayContent(json_);
+                    content_.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json");
+                    request_.Content = content_;
+                    request_.Method = new System.Net.Http.HttpMethod("PUT");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(evictionName, System.Globalization.CultureInfo.InvariantCulture)));
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<PlacementEviction>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<PlacementEviction>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        if (status_ == 201)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<PlacementEviction>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<PlacementEviction>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Merge patch of properties (RFC 7396); tags replaces all tags.
+        /// </summary>
+        /// <remarks>
+        /// Merge patch of properties (RFC 7396); tags replaces all tags. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/write.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="evictionName">The name of the eviction.</param>
+        /// <param name="body">The request's body.</param>
+        /// <returns>Done.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<PlacementEviction>> UpdateAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string evictionName, PlacementEvictionUpdate body, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (evictionName == null)
+                throw new System.ArgumentNullException("evictionName");
+
+            if (body == null)
+                throw new System.ArgumentNullException("body");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    var json_ = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(body, JsonSerializerSettings);
+                    var content_ = new System.Net.Http.ByteArrayContent(json_);
+                    content_.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json");
+                    request_.Content = content_;
+                    request_.Method = new System.Net.Http.HttpMethod("PATCH");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(evictionName, System.Globalization.CultureInfo.InvariantCulture)));
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<PlacementEviction>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<PlacementEviction>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        if (status_ == 202)
+                        {
+                            string responseText_ = ( response_.Content == null ) ? string.Empty : await ReadAsStringAsync(response_.Content, cancellationToken).ConfigureAwait(false);
+                            throw new GeneratedClientException("Accepted.", status_, responseText_, headers_, null);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Delete; forceDeletion=true forgets it without touching the outside world.
+        /// </summary>
+        /// <remarks>
+        /// Delete; forceDeletion=true forgets it without touching the outside world. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions/delete.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="evictionName">The name of the eviction.</param>
+        /// <param name="forceDeletion">true: forget it without touching the outside world, for hardware that is gone.</param>
+        /// <returns>Accepted.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer> DeleteAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string evictionName, bool? forceDeletion = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (evictionName == null)
+                throw new System.ArgumentNullException("evictionName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("DELETE");
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/evictions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(evictionName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append('?');
+                    if (forceDeletion != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("forceDeletion")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(forceDeletion, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    urlBuilder_.Length--;
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 202)
+                        {
+                            return new Answer(status_, headers_);
+                        }
+                        else
+                        if (status_ == 204)
+                        {
+                            return new Answer(status_, headers_);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        protected struct ObjectResponseResult<T>
+        {
+            public ObjectResponseResult(T responseObject, string responseText)
+            {
+                this.Object = responseObject;
+                this.Text = responseText;
+            }
+
+            public T Object { get; }
+
+            public string Text { get; }
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+        private static System.Threading.Tasks.Task<string> ReadAsStringAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
+        {
+    #if NET5_0_OR_GREATER
+            return content.ReadAsStringAsync(cancellationToken);
+    #else
+            return content.ReadAsStringAsync();
+    #endif
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+        private static System.Threading.Tasks.Task<System.IO.Stream> ReadAsStreamAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
+        {
+    #if NET5_0_OR_GREATER
+            return content.ReadAsStreamAsync(cancellationToken);
+    #else
+            return content.ReadAsStreamAsync();
+    #endif
+        }
+
+        public bool ReadResponseAsString { get; set; }
+
+        protected virtual async System.Threading.Tasks.Task<ObjectResponseResult<T>> ReadObjectResponseAsync<T>(System.Net.Http.HttpResponseMessage response, System.Collections.Generic.IReadOnlyDictionary<string, System.Collections.Generic.IEnumerable<string>> headers, System.Threading.CancellationToken cancellationToken)
+        {
+            if (response == null || response.Content == null)
+            {
+                return new ObjectResponseResult<T>(default(T)!, string.Empty);
+            }
+
+            if (ReadResponseAsString)
+            {
+                var responseText = await ReadAsStringAsync(response.Content, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    var typedBody = System.Text.Json.JsonSerializer.Deserialize<T>(responseText, JsonSerializerSettings);
+                    return new ObjectResponseResult<T>(typedBody!, responseText);
+                }
+                catch (System.Text.Json.JsonException exception)
+                {
+                    var message = "Could not deserialize the response body string as " + typeof(T).FullName + ".";
+                    throw new GeneratedClientException(message, (int)response.StatusCode, responseText, headers, exception);
+                }
+            }
+            else
+            {
+                try
+                {
+                    using (var responseStream = await ReadAsStreamAsync(response.Content, cancellationToken).ConfigureAwait(false))
+                    {
+                        var typedBody = await System.Text.Json.JsonSerializer.DeserializeAsync<T>(responseStream, JsonSerializerSettings, cancellationToken).ConfigureAwait(false);
+                        return new ObjectResponseResult<T>(typedBody!, string.Empty);
+                    }
+                }
+                catch (System.Text.Json.JsonException exception)
+                {
+                    var message = "Could not deserialize the response body stream as " + typeof(T).FullName + ".";
+                    throw new GeneratedClientException(message, (int)response.StatusCode, string.Empty, headers, exception);
+                }
+            }
+        }
+
+        private string ConvertToString(object? value, System.Globalization.CultureInfo cultureInfo)
+        {
+            if (value == null)
+            {
+                return "";
+            }
+
+            if (value is System.Enum)
+            {
+                var name = System.Enum.GetName(value.GetType(), value);
+                if (name != null)
+                {
+                    var field_ = System.Reflection.IntrospectionExtensions.GetTypeInfo(value.GetType()).GetDeclaredField(name);
+                    if (field_ != null)
+                    {
+                        var attribute = System.Reflection.CustomAttributeExtensions.GetCustomAttribute(field_, typeof(System.Runtime.Serialization.EnumMemberAttribute)) 
+                            as System.Runtime.Serialization.EnumMemberAttribute;
+                        if (attribute != null)
+                        {
+                            return attribute.Value != null ? attribute.Value : name;
+                        }
+                    }
+
+                    var converted = System.Convert.ToString(System.Convert.ChangeType(value, System.Enum.GetUnderlyingType(value.GetType()), cultureInfo));
+                    return converted == null ? string.Empty : converted;
+                }
+            }
+            else if (value is bool) 
+            {
+                return System.Convert.ToString((bool)value, cultureInfo).ToLowerInvariant();
+            }
+            else if (value is byte[])
+            {
+                return System.Convert.ToBase64String((byte[]) value);
+            }
+            else if (value is string[])
+            {
+                return string.Join(",", (string[])value);
+            }
+            else if (value.GetType().IsArray)
+            {
+                var valueArray = (System.Array)value;
+                var valueTextArray = new string[valueArray.Length];
+                for (var i = 0; i < valueArray.Length; i++)
+                {
+                    valueTextArray[i] = ConvertToString(valueArray.GetValue(i), cultureInfo);
+                }
+                return string.Join(",", valueTextArray);
+            }
+
+            var result = System.Convert.ToString(value, cultureInfo);
+            return result == null ? "" : result;
+        }
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NSwag", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class PlacementsClient 
     {
         private System.Net.Http.HttpClient _httpClient;
@@ -33743,6 +34603,9 @@ namespace ControlPlane.Sdk
         [System.Text.Json.Serialization.JsonPropertyName("strategy")]
         public RolloutStrategy? Strategy { get; set; } = default!;
 
+        [System.Text.Json.Serialization.JsonPropertyName("disruptionBudget")]
+        public DisruptionBudget? DisruptionBudget { get; set; } = default!;
+
         /// <summary>
         /// What is different on some members; later ones win.
         /// </summary>
@@ -33849,6 +34712,9 @@ namespace ControlPlane.Sdk
 
         [System.Text.Json.Serialization.JsonPropertyName("strategy")]
         public RolloutStrategyUpdate? Strategy { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("disruptionBudget")]
+        public DisruptionBudgetUpdate? DisruptionBudget { get; set; } = default!;
 
         /// <summary>
         /// What is different on some members; later ones win.
@@ -35137,6 +36003,68 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("preserve")]
         public System.Collections.Generic.IReadOnlyList<string>? Preserve { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// From how many members a placement may be missing at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up
+    /// <br/>by it.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DisruptionBudget
+    {
+
+        /// <summary>
+        /// At most so many members may be without it: a number, or a percentage of those that shall have it, rounded up.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxUnavailable")]
+        public string? MaxUnavailable { get; set; } = default!;
+
+        /// <summary>
+        /// At least so many members must have it: a number, or a percentage of those that shall have it, rounded up.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("minAvailable")]
+        public string? MinAvailable { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// From how many members a placement may be missing at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up
+    /// <br/>by it.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DisruptionBudgetUpdate
+    {
+
+        /// <summary>
+        /// At most so many members may be without it: a number, or a percentage of those that shall have it, rounded up.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxUnavailable")]
+        public string? MaxUnavailable { get; set; } = default!;
+
+        /// <summary>
+        /// At least so many members must have it: a number, or a percentage of those that shall have it, rounded up.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("minAvailable")]
+        public string? MinAvailable { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -39163,6 +40091,163 @@ namespace ControlPlane.Sdk
     }
 
     /// <summary>
+    /// Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there,
+    /// <br/>the placement stays away from the member; deleting it lets the placement come back.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEviction
+    {
+
+        /// <summary>
+        /// The resource's path.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        public string? Id { get; set; } = default!;
+
+        /// <summary>
+        /// The last segment of the id.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        public string? Name { get; set; } = default!;
+
+        /// <summary>
+        /// Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("type")]
+        public string? Type { get; set; } = default!;
+
+        /// <summary>
+        /// Changes with every change of the resource.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("etag")]
+        public string? Etag { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("systemData")]
+        public SystemData? SystemData { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("properties")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public PlacementEvictionProperties Properties { get; set; } = new PlacementEvictionProperties();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// A page of a list (ARM RPC, pagination).
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEvictionListResult
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("value")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public System.Collections.Generic.IReadOnlyList<PlacementEviction> Value { get; set; } = new System.Collections.Generic.List<PlacementEviction>();
+
+        [System.Text.Json.Serialization.JsonPropertyName("nextLink")]
+        public string? NextLink { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there,
+    /// <br/>the placement stays away from the member; deleting it lets the placement come back.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEvictionProperties
+    {
+
+        /// <summary>
+        /// The name of the member of the fleet.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("clusterName")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string ClusterName { get; set; } = default!;
+
+        /// <summary>
+        /// Valid: there is something to evict. Executed: it was; else why not.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("conditions")]
+        public System.Collections.Generic.IReadOnlyList<Condition>? Conditions { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("provisioningState")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ProvisioningState>))]
+        public ProvisioningState? ProvisioningState { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// What changes of a resource (RFC 7396): what is null returns to its default.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEvictionUpdate
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("properties")]
+        public PlacementEvictionUpdateProperties? Properties { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there,
+    /// <br/>the placement stays away from the member; deleting it lets the placement come back.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementEvictionUpdateProperties
+    {
+
+        /// <summary>
+        /// The name of the member of the fleet.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("clusterName")]
+        public string? ClusterName { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
     /// Placements on clusters, one for each cluster that a placement is on.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
@@ -42270,6 +43355,12 @@ namespace ControlPlane.Sdk
         [System.Text.Json.Serialization.JsonPropertyName("endTime")]
         public System.DateTimeOffset? EndTime { get; set; } = default!;
 
+        /// <summary>
+        /// BudgetExhausted when it waits because no more members may be without the placement.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("reason")]
+        public string? Reason { get; set; } = default!;
+
         [System.Text.Json.Serialization.JsonPropertyName("message")]
         public string? Message { get; set; } = default!;
 
@@ -42472,6 +43563,19 @@ namespace ControlPlane.Sdk
         public string? MaxFailures { get; set; } = default!;
 
         /// <summary>
+        /// How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+        /// <br/>is no success.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("minHealthy")]
+        public string? MinHealthy { get; set; } = default!;
+
+        /// <summary>
+        /// How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("unavailablePeriodSeconds")]
+        public int? UnavailablePeriodSeconds { get; set; } = default!;
+
+        /// <summary>
         /// A member that is not healthy after so many seconds counts as failed.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("progressDeadlineSeconds")]
@@ -42526,6 +43630,19 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("maxFailures")]
         public string? MaxFailures { get; set; } = default!;
+
+        /// <summary>
+        /// How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+        /// <br/>is no success.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("minHealthy")]
+        public string? MinHealthy { get; set; } = default!;
+
+        /// <summary>
+        /// How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60).
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("unavailablePeriodSeconds")]
+        public int? UnavailablePeriodSeconds { get; set; } = default!;
 
         /// <summary>
         /// A member that is not healthy after so many seconds counts as failed.
@@ -42592,6 +43709,12 @@ namespace ControlPlane.Sdk
 
         [System.Text.Json.Serialization.JsonPropertyName("endTime")]
         public System.DateTimeOffset? EndTime { get; set; } = default!;
+
+        /// <summary>
+        /// BudgetExhausted when it waits because no more members may be without the placement.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("reason")]
+        public string? Reason { get; set; } = default!;
 
         /// <summary>
         /// Why it stands where it stands, and what to do about it.

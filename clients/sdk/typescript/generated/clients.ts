@@ -7531,6 +7531,400 @@ export class PlacementClustersClient {
     }
 }
 
+export class PlacementEvictionsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * List, a page at a time.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param top (optional) Items per page, 1 to 1000.
+     * @param filter (optional) location, name, tagName and tagValue with eq, substringof('text', name); joined by and.
+     * @return A page.
+     */
+    listByResourceGroup(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, top?: number | undefined, filter?: string | undefined, signal?: AbortSignal): Promise<Answer<PlacementEvictionListResult>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processListByResourceGroup(_response);
+        });
+    }
+
+    protected processListByResourceGroup(response: Response): Promise<Answer<PlacementEvictionListResult>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PlacementEvictionListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Read one.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param evictionName The name of the eviction.
+     * @return The resource.
+     */
+    get(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, evictionName: string, signal?: AbortSignal): Promise<Answer<PlacementEviction>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (evictionName === undefined || evictionName === null)
+            throw new globalThis.Error("The parameter 'evictionName' must be defined.");
+        url_ = url_.replace("{evictionName}", encodeURIComponent("" + evictionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processGet(_response);
+        });
+    }
+
+    protected processGet(response: Response): Promise<Answer<PlacementEviction>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PlacementEviction;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Whether it exists: 404 when it does not.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param evictionName The name of the eviction.
+     * @return It does.
+     */
+    checkExistence(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, evictionName: string, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (evictionName === undefined || evictionName === null)
+            throw new globalThis.Error("The parameter 'evictionName' must be defined.");
+        url_ = url_.replace("{evictionName}", encodeURIComponent("" + evictionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "HEAD",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCheckExistence(_response);
+        });
+    }
+
+    protected processCheckExistence(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Create, or replace: what is left out returns to its default.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param evictionName The name of the eviction.
+     * @param body The request's body.
+     * @return Replaced.
+     */
+    createOrUpdate(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, evictionName: string, body: PlacementEviction, signal?: AbortSignal): Promise<Answer<PlacementEviction>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (evictionName === undefined || evictionName === null)
+            throw new globalThis.Error("The parameter 'evictionName' must be defined.");
+        url_ = url_.replace("{evictionName}", encodeURIComponent("" + evictionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PUT",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processCreateOrUpdate(_response);
+        });
+    }
+
+    protected processCreateOrUpdate(response: Response): Promise<Answer<PlacementEviction>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PlacementEviction;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 201) {
+            return response.text().then((_responseText) => {
+            let result201: any = null;
+            result201 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PlacementEviction;
+            return new Answer(status, _headers, result201);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Merge patch of properties (RFC 7396); tags replaces all tags.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param evictionName The name of the eviction.
+     * @param body The request's body.
+     * @return Done.
+     */
+    update(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, evictionName: string, body: PlacementEvictionUpdate, signal?: AbortSignal): Promise<Answer<PlacementEviction>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (evictionName === undefined || evictionName === null)
+            throw new globalThis.Error("The parameter 'evictionName' must be defined.");
+        url_ = url_.replace("{evictionName}", encodeURIComponent("" + evictionName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "PATCH",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processUpdate(_response);
+        });
+    }
+
+    protected processUpdate(response: Response): Promise<Answer<PlacementEviction>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as PlacementEviction;
+            return new Answer(status, _headers, result200);
+            });
+        } else if (status === 202) {
+            return response.text().then((_responseText) => {
+            return throwException("Accepted.", status, _responseText, _headers);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Delete; forceDeletion=true forgets it without touching the outside world.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param evictionName The name of the eviction.
+     * @param forceDeletion (optional) true: forget it without touching the outside world, for hardware that is gone.
+     * @return Accepted.
+     */
+    delete(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, evictionName: string, forceDeletion?: boolean | undefined, signal?: AbortSignal): Promise<Answer<void>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/evictions/{evictionName}?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (evictionName === undefined || evictionName === null)
+            throw new globalThis.Error("The parameter 'evictionName' must be defined.");
+        url_ = url_.replace("{evictionName}", encodeURIComponent("" + evictionName));
+        if (forceDeletion === null)
+            throw new globalThis.Error("The parameter 'forceDeletion' cannot be null.");
+        else if (forceDeletion !== undefined)
+            url_ += "forceDeletion=" + encodeURIComponent("" + forceDeletion) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "DELETE",
+            signal,
+            headers: {
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDelete(_response);
+        });
+    }
+
+    protected processDelete(response: Response): Promise<Answer<void>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 202) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else if (status === 204) {
+            return response.text().then((_responseText) => {
+            return new Answer(status, _headers, null as any);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
 export class PlacementsClient {
     private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
     private baseUrl: string;
@@ -13916,6 +14310,7 @@ export interface ClusterResourcePlacementProperties {
     manifests: any[];
     policy?: PlacementPolicy;
     strategy?: RolloutStrategy;
+    disruptionBudget?: DisruptionBudget;
     /** What is different on some members; later ones win. */
     overrides?: ResourceOverride[];
     applyStrategy?: ApplyStrategy;
@@ -13951,6 +14346,7 @@ export interface ClusterResourcePlacementUpdateProperties {
     manifests?: any[] | undefined;
     policy?: PlacementPolicyUpdate;
     strategy?: RolloutStrategyUpdate;
+    disruptionBudget?: DisruptionBudgetUpdate;
     /** What is different on some members; later ones win. */
     overrides?: ResourceOverride[] | undefined;
     applyStrategy?: ApplyStrategyUpdate;
@@ -14368,6 +14764,26 @@ export interface DiskLayoutUpdate {
     rootDisk?: RootDiskHintUpdate;
     /** Serial numbers of disks that are never wiped or written. */
     preserve?: string[] | undefined;
+
+    [key: string]: any;
+}
+
+/** From how many members a placement may be missing at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up by it. */
+export interface DisruptionBudget {
+    /** At most so many members may be without it: a number, or a percentage of those that shall have it, rounded up. */
+    maxUnavailable?: string | undefined;
+    /** At least so many members must have it: a number, or a percentage of those that shall have it, rounded up. */
+    minAvailable?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** From how many members a placement may be missing at once (KubeFleet, ClusterResourcePlacementDisruptionBudget). It holds for evictions and for rollouts; a rollback repairs and is not held up by it. */
+export interface DisruptionBudgetUpdate {
+    /** At most so many members may be without it: a number, or a percentage of those that shall have it, rounded up. */
+    maxUnavailable?: string | undefined;
+    /** At least so many members must have it: a number, or a percentage of those that shall have it, rounded up. */
+    minAvailable?: string | undefined;
 
     [key: string]: any;
 }
@@ -15650,6 +16066,56 @@ export interface PlacementAffinityUpdate {
     [key: string]: any;
 }
 
+/** Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there, the placement stays away from the member; deleting it lets the placement come back. */
+export interface PlacementEviction {
+    /** The resource's path. */
+    readonly id?: string;
+    /** The last segment of the id. */
+    readonly name?: string;
+    /** Microsoft.ContainerService/fleets/clusterResourcePlacements/evictions */
+    readonly type?: string;
+    /** Changes with every change of the resource. */
+    readonly etag?: string;
+    systemData?: SystemData;
+    properties: PlacementEvictionProperties;
+
+    [key: string]: any;
+}
+
+/** A page of a list (ARM RPC, pagination). */
+export interface PlacementEvictionListResult {
+    value: PlacementEviction[];
+    nextLink?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there, the placement stays away from the member; deleting it lets the placement come back. */
+export interface PlacementEvictionProperties {
+    /** The name of the member of the fleet. */
+    clusterName: string;
+    /** Valid: there is something to evict. Executed: it was; else why not. */
+    readonly conditions?: Condition[] | undefined;
+    readonly provisioningState?: ProvisioningState;
+
+    [key: string]: any;
+}
+
+/** What changes of a resource (RFC 7396): what is null returns to its default. */
+export interface PlacementEvictionUpdate {
+    properties?: PlacementEvictionUpdateProperties;
+
+    [key: string]: any;
+}
+
+/** Takes a placement from one member (KubeFleet, ClusterResourcePlacementEviction). A PUT tries it once: the placement's budget allows it or it fails. As long as one that was executed is there, the placement stays away from the member; deleting it lets the placement come back. */
+export interface PlacementEvictionUpdateProperties {
+    /** The name of the member of the fleet. */
+    clusterName?: string | undefined;
+
+    [key: string]: any;
+}
+
 /** Placements on clusters, one for each cluster that a placement is on. */
 export interface PlacementNumbers {
     available?: number;
@@ -16651,6 +17117,8 @@ export interface RolloutRunProperties {
     clusters: RolloutCounts;
     startTime: string;
     endTime?: string | undefined;
+    /** BudgetExhausted when it waits because no more members may be without the placement. */
+    reason?: string | undefined;
     message?: string | undefined;
 
     [key: string]: any;
@@ -16717,6 +17185,11 @@ export interface RolloutStrategy {
     pauseAfterHealthyClusters?: string | undefined;
     /** How many members may fail: a number, or a percentage of all members, rounded up. One more ends the run. */
     maxFailures?: string;
+    /** How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+is no success. */
+    minHealthy?: string;
+    /** How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60). */
+    unavailablePeriodSeconds?: number;
     /** A member that is not healthy after so many seconds counts as failed. */
     progressDeadlineSeconds?: number;
     onFailure?: RolloutFailureAction;
@@ -16735,6 +17208,11 @@ export interface RolloutStrategyUpdate {
     pauseAfterHealthyClusters?: string | undefined;
     /** How many members may fail: a number, or a percentage of all members, rounded up. One more ends the run. */
     maxFailures?: string | undefined;
+    /** How many members of the run must be healthy at its end, or it has failed: a number, or a percentage of those that are still selected, rounded up. By default one: a run that reached nobody
+is no success. */
+    minHealthy?: string | undefined;
+    /** How long a member must have had objects of which nobody can say whether they are available, such as custom resources without conditions, before it counts as healthy (KubeFleet: 60). */
+    unavailablePeriodSeconds?: number | undefined;
     /** A member that is not healthy after so many seconds counts as failed. */
     progressDeadlineSeconds?: number | undefined;
     onFailure?: RolloutFailureAction;
@@ -16754,6 +17232,8 @@ export interface RolloutSummary {
     clusters: RolloutCounts;
     startTime: string;
     endTime?: string | undefined;
+    /** BudgetExhausted when it waits because no more members may be without the placement. */
+    reason?: string | undefined;
     /** Why it stands where it stands, and what to do about it. */
     message?: string | undefined;
 
