@@ -158,7 +158,7 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
         failed.Select(one => one.Code).OfType<string>().OrderBy(code => code is BindingOutcome.FoundDrifts).FirstOrDefault() ?? BindingOutcome.ObjectFailed;
 
     /// <summary>Whoever only waits for objects to become available compares nothing.</summary>
-    private static IReadOnlyList<ObjectDifference>? Differences(List<ObjectOutcome> seen, LookKind look)
+    private static List<ObjectDifference>? Differences(List<ObjectOutcome> seen, LookKind look)
     {
         var all = seen.SelectMany(one => one.Differences).Take(ObjectDifference.Most).ToList();
         return all.Count > 0 ? all : look is LookKind.Watch ? null : [];

@@ -84,27 +84,27 @@ internal static class PlacementCommands
         var refresh = new Option<bool>("--refresh") { Description = "Have the members looked at now; what is found is told by the next call." };
         var command = Verb("drift", "List what is not on the members as the placement has it.", async (client, id, parsed, cancel) =>
         {
-            var table = new Table { Border = TableBorder.None };
-            table.AddColumns("MEMBER", "KIND", "OBJECT", "PATH", "ON THE MEMBER", "WANTED", "SINCE");
             var body = parsed.GetValue(refresh) ? new JsonObject { ["refresh"] = true } : null;
             var filter = parsed.GetValue(member) is { } name ? $"?$filter={Uri.EscapeDataString($"member eq '{name.Replace("'", "''", StringComparison.Ordinal)}'")}" : "";
             for (var next = ResourceAddress.Versioned($"{id}/drift{filter}"); next is { Length: > 0 }; body = null)
             {
                 var page = (await client.SendAsync(HttpMethod.Post, next, body, cancel)).Body;
                 foreach (var (one, difference) in page.Items("value").SelectMany(one => one.At("properties").Items("differences").Select(difference => (one, difference))))
-                    table.AddRow([.. new[] { one.Text("name"), difference.Text("kind"), ObjectOf(difference.At("resource")), difference.Text("path"), difference.Text("valueInMember"), difference.Text("valueInHub"), difference.Text("firstObservedTime") }.Select(cell => new Text(cell ?? ""))]);
+                    Console.WriteLine($"{one.Text("name")}  {difference.Text("kind")}  {ObjectOf(difference.At("resource"))}  {DescribeOf(difference)}  since {difference.Text("firstObservedTime")}");
                 if (page.Number("refreshing") is { } count)
                     Report.Line($"{count} members are being looked at.");
                 next = page.Text("nextLink");
             }
 
-            AnsiConsole.Write(table);
             return ExitCode.Ok;
         });
         command.Add(member);
         command.Add(refresh);
         return command;
     }
+
+    private static string DescribeOf(JsonNode difference) =>
+        difference.Text("path") is { Length: > 0 } path ? $"{path}: {difference.Text("valueInMember") ?? "nothing"} instead of {difference.Text("valueInHub") ?? "nothing"}" : "is not there";
 
     private static string ObjectOf(JsonNode? resource) => $"{resource.Text("kind")} {(resource.Text("namespace") is { } space ? $"{space}/" : "")}{resource.Text("name")}";
 

@@ -21,8 +21,8 @@ public sealed class PlacementDriftTests
 
         Assert.Equal(0, run.ExitCode);
         Assert.Contains("2 members are being looked at.", run.Errors, StringComparison.Ordinal);
-        Assert.Equal(["store-1", "store-2"], run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Skip(1).Select(line => line.Split(' ')[0]).Where(word => word.StartsWith("store", StringComparison.Ordinal)));
-        Assert.Contains("/spec/replicas", run.Output, StringComparison.Ordinal);
+        Assert.Equal(["store-1", "store-2"], run.Output.Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => line.Split(' ')[0]));
+        Assert.Contains("store-1  Drift  Deployment shop/web  /spec/replicas: 7 instead of 3  since 2026-06-01T00:00:00Z", run.Output, StringComparison.Ordinal);
         Assert.All(arm.Requests, request => Assert.StartsWith($"POST /subscriptions/{RecordingArm.Subscription}/resourceGroups/demo/providers/Microsoft.ContainerService/fleets/stores/clusterResourcePlacements/shop/drift?", $"{request.Method} {request.Path}", StringComparison.Ordinal));
         Assert.Equal("""{"refresh":true}""", arm.Requests.First().Body!.ToJsonString());
         Assert.Null(arm.Requests.Last().Body);
