@@ -11,7 +11,7 @@ internal static class FleetMembers
     /// <summary>What somebody wrote and what policies put on them keep placements away alike.</summary>
     private const string Members = """
         select id, name, labels, properties, taints || (select coalesce(jsonb_agg(taint - 'owner'), '[]') from jsonb_array_elements(policy_taints) taint), is_leaving, unreachable
-        from fleet_members where fleet_key = $1
+        from fleet_members where fleet_key = $1 order by name collate "C"
         """;
 
     private const string Bound = "select coalesce(array_agg(b.member_id), '{}') from placement_bindings b join placements p on p.id = b.placement_id where p.resource_key = $1 and not b.is_unscheduled";
@@ -38,6 +38,8 @@ internal static class FleetMembers
     private static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlCommand command, CancellationToken cancel)
     {
         var members = new List<SchedulableMember>();
+        // Of ten thousand clusters few differ in these: what is written alike is read once.
+        var (properties, taints) = (new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal), new Dictionary<string, IReadOnlyList<Taint>>(StringComparer.Ordinal));
         await using var row = await command.ExecuteReaderAsync(cancel);
         while (await row.ReadAsync(cancel))
         {
@@ -46,8 +48,8 @@ internal static class FleetMembers
                 Id = row.GetInt32(0),
                 Name = row.GetString(1),
                 Labels = Json.Read<Dictionary<string, string>>(row.GetString(2)),
-                Properties = Json.Read<Dictionary<string, string>>(row.GetString(3)),
-                Taints = Json.Read<List<Taint>>(row.GetString(4)),
+                Properties = Once(properties, row.GetString(3), Json.Read<Dictionary<string, string>>),
+                Taints = Once(taints, row.GetString(4), Json.Read<List<Taint>>),
                 IsLeaving = row.GetBoolean(5),
                 IsUnreachable = !row.IsDBNull(6),
             });
@@ -55,4 +57,6 @@ internal static class FleetMembers
 
         return members;
     }
+
+    private static T Once<T>(Dictionary<string, T> known, string text, Func<string, T> read) => known.TryGetValue(text, out var value) ? value : known[text] = read(text);
 }
