@@ -50,8 +50,8 @@ internal static class PlacementEndpoints
         await using var command = Sql.Command(source, $"""
             select name, resource_id, state, desired_revision, applied_revision, error_code, error, transition_at from (
                 select m.name, r.id as resource_id, {BindingSql.State} as state, b.desired_revision, b.applied_revision, b.error_code, b.error, b.transition_at
-                from placement_bindings b join fleet_members m on m.id = b.member_id join resources r on r.key = m.resource_key
-                where b.placement_id = (select id from placements where resource_key = $1) and m.name > $2) members
+                from fleet_members m join placement_bindings b on b.member_id = m.id and b.placement_id = (select id from placements where resource_key = $1) join resources r on r.key = m.resource_key
+                where m.fleet_key = (select fleet_key from placements where resource_key = $1) and m.name > $2) members
             where $3 is null or state = $3 order by name limit $4
             """, placement.Key, after, state, top + 1);
         var clusters = new List<ClusterShown>();
