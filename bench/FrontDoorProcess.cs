@@ -8,7 +8,7 @@ namespace ControlPlane.Bench;
 /// <summary>The front door as a process of its own on a database of its own, so that no worker carries out what it accepts.</summary>
 internal sealed class FrontDoorProcess : IAsyncDisposable
 {
-    private readonly Process process;
+    private Process process;
 
     private FrontDoorProcess(Process process, Uri endpoint, string postgres) => (this.process, Endpoint, Postgres) = (process, endpoint, postgres);
 
@@ -23,20 +23,29 @@ internal sealed class FrontDoorProcess : IAsyncDisposable
         await stack.ExecuteAsync($"create database {Database}");
         var postgres = new NpgsqlConnectionStringBuilder(stack.Postgres) { Database = Database }.ConnectionString;
         var endpoint = new Uri($"https://127.0.0.1:{FreePort()}");
-        var api = Programs.Start("Api", new Dictionary<string, string>(StringComparer.Ordinal)
-        {
-            ["ConnectionStrings__postgres"] = postgres,
-            ["Provisioning__PublicUri"] = endpoint.GetLeftPart(UriPartial.Authority),
-            // Places are counted, and none is ever refused.
-            ["Quota__DefaultLimit"] = $"{int.MaxValue}",
-            ["Kestrel__Endpoints__Https__Url"] = endpoint.GetLeftPart(UriPartial.Authority),
-            ["Kestrel__Endpoints__Https__Certificate__Path"] = Path.Combine(Settings.Tls, "server.pem"),
-            ["Kestrel__Endpoints__Https__Certificate__KeyPath"] = Path.Combine(Settings.Tls, "server.key"),
-        });
-        var door = new FrontDoorProcess(api, endpoint, postgres);
+        var door = new FrontDoorProcess(Start(endpoint, postgres), endpoint, postgres);
         await door.ReadyAsync();
         return door;
     }
+
+    /// <summary>Kills it, and waits until another one answers at the same address.</summary>
+    public async Task RestartAsync()
+    {
+        await DisposeAsync();
+        process = Start(Endpoint, Postgres);
+        await ReadyAsync();
+    }
+
+    private static Process Start(Uri endpoint, string postgres) => Programs.Start("Api", new Dictionary<string, string>(StringComparer.Ordinal)
+    {
+        ["ConnectionStrings__postgres"] = postgres,
+        ["Provisioning__PublicUri"] = endpoint.GetLeftPart(UriPartial.Authority),
+        // Places are counted, and none is ever refused.
+        ["Quota__DefaultLimit"] = $"{int.MaxValue}",
+        ["Kestrel__Endpoints__Https__Url"] = endpoint.GetLeftPart(UriPartial.Authority),
+        ["Kestrel__Endpoints__Https__Certificate__Path"] = Path.Combine(Settings.Tls, "server.pem"),
+        ["Kestrel__Endpoints__Https__Certificate__KeyPath"] = Path.Combine(Settings.Tls, "server.key"),
+    });
 
     private async Task ReadyAsync()
     {

@@ -14,14 +14,20 @@ var benches = new Dictionary<string, Func<Stack, IAsyncEnumerable<Measure>>>(Str
     ["rack"] = RackBench.RunAsync,
     ["machines"] = MachinesBench.RunAsync,
     ["list"] = ListBench.RunAsync,
-    ["fleet"] = FleetBench.RunAsync,
+    ["fleet.2500"] = FleetBench.RunAsync,
+    ["fleet.10000"] = FleetScaleBench.LargeAsync,
+    ["fleet.bindings"] = FleetBindingsBench.RunAsync,
+    ["fleet.agents"] = FleetAgentsBench.RunAsync,
+    ["fleet.blackhole"] = FleetScaleBench.BlackHoleAsync,
     // Last: it leaves the database of the others for the one that people use.
     ["up"] = StartBench.RunAsync,
 };
 
 var json = args.Contains("--json", StringComparer.Ordinal);
 var names = args.Where(arg => arg != "--json").ToList();
-if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
+// A name stands for all that begin with it: fleet for fleet.2500 and the others.
+bool Means(string name, string bench) => bench == name || bench.StartsWith($"{name}.", StringComparison.Ordinal);
+if (names.Find(name => !benches.Keys.Any(bench => Means(name, bench))) is { } unknown)
 {
     await Console.Error.WriteLineAsync($"There is no measure '{unknown}'. There are: {string.Join(", ", benches.Keys)}.");
     return 2;
@@ -29,7 +35,7 @@ if (names.Find(name => !benches.ContainsKey(name)) is { } unknown)
 
 var report = new Report(json);
 var failed = false;
-foreach (var (name, run) in benches.Where(bench => names.Count == 0 || names.Contains(bench.Key, StringComparer.Ordinal)))
+foreach (var (name, run) in benches.Where(bench => names.Count == 0 || names.Exists(name => Means(name, bench.Key))))
 {
     await Console.Error.WriteLineAsync($"Measuring {name}");
     try

@@ -11,12 +11,13 @@ internal static class FleetMembers
     /// <summary>What somebody wrote and what policies put on them keep placements away alike.</summary>
     private const string Members = """
         select id, name, labels, properties, taints || (select coalesce(jsonb_agg(taint - 'owner'), '[]') from jsonb_array_elements(policy_taints) taint), is_leaving, unreachable
-        from fleet_members where fleet_key = $1
+        from fleet_members where fleet_key = $1 order by name collate "C"
         """;
 
     private const string Places = """
         select coalesce((select array_agg(b.member_id) from placement_bindings b where b.placement_id = p.id and not b.is_unscheduled), '{}'),
-            coalesce((select array_agg(e.member) from placement_evictions e where e.placement_id = p.id), '{}')
+            coalesce((select array_agg(e.member) from placement_evictions e where e.placement_id = p.id), '{}'),
+            exists (select from placement_bindings b where b.placement_id = p.id and b.is_unscheduled)
         from placements p where p.resource_key = $1
         """;
 
@@ -43,13 +44,15 @@ internal static class FleetMembers
     {
         await using var command = Sql.Command(connection, Places, placement);
         await using var row = await command.ExecuteReaderAsync(cancel);
-        var (bound, evicted) = await row.ReadAsync(cancel) ? (row.GetFieldValue<int[]>(0), row.GetFieldValue<string[]>(1)) : ([], []);
-        return new(bound.ToHashSet(), evicted.ToHashSet(StringComparer.OrdinalIgnoreCase));
+        var (bound, evicted, isLeaving) = await row.ReadAsync(cancel) ? (row.GetFieldValue<int[]>(0), row.GetFieldValue<string[]>(1), row.GetBoolean(2)) : ([], [], false);
+        return new(bound.ToHashSet(), evicted.ToHashSet(StringComparer.OrdinalIgnoreCase), isLeaving);
     }
 
     private static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlCommand command, CancellationToken cancel)
     {
         var members = new List<SchedulableMember>();
+        // Of ten thousand clusters few differ in these: what is written alike is read once.
+        var (properties, taints) = (new Dictionary<string, IReadOnlyDictionary<string, string>>(StringComparer.Ordinal), new Dictionary<string, IReadOnlyList<Taint>>(StringComparer.Ordinal));
         await using var row = await command.ExecuteReaderAsync(cancel);
         while (await row.ReadAsync(cancel))
         {
@@ -58,8 +61,8 @@ internal static class FleetMembers
                 Id = row.GetInt32(0),
                 Name = row.GetString(1),
                 Labels = Json.Read<Dictionary<string, string>>(row.GetString(2)),
-                Properties = Json.Read<Dictionary<string, string>>(row.GetString(3)),
-                Taints = Json.Read<List<Taint>>(row.GetString(4)),
+                Properties = Once(properties, row.GetString(3), Json.Read<Dictionary<string, string>>),
+                Taints = Once(taints, row.GetString(4), Json.Read<List<Taint>>),
                 IsLeaving = row.GetBoolean(5),
                 IsUnreachable = !row.IsDBNull(6),
             });
@@ -67,4 +70,6 @@ internal static class FleetMembers
 
         return members;
     }
+
+    private static T Once<T>(Dictionary<string, T> known, string text, Func<string, T> read) => known.TryGetValue(text, out var value) ? value : known[text] = read(text);
 }

@@ -14,34 +14,48 @@ internal static class FleetScorecards
 
     public const string Members = "fleet_members m join resources c on c.key = m.cluster_key left join cluster_inventories i on i.cluster_key = m.cluster_key where m.fleet_key = $1";
 
-    /// <summary>{0} is the filter, {1} the values that a member is grouped by, {2} a condition on images <c>e</c> where groups are images.</summary>
+    /// <summary>What the state of a binding <c>b</c> follows from, no finer than that: there may be millions of them.</summary>
+    private const string Bindings = "b.is_unscheduled, b.health, least(b.desired_revision, 1) as desired_revision, (b.observed_generation >= b.generation)::int as observed_generation, 1 as generation, count(*) as bindings from";
+
+    private const string AllBindings = $"select '' as grp, {Bindings} placement_bindings b where b.placement_id in (select id from placements where fleet_key = $1)";
+    private const string ChosenBindings = $"select c.grp, {Bindings} chosen c join placement_bindings b on b.member_id = c.id";
+
+    /// <summary>
+    /// {0} is the filter, {1} the values that a member is grouped by, {2} a condition on images <c>e</c> where groups are images, {3} where the states of bindings are from. Clusters that are the same
+    /// in all that is counted are counted first: ten thousand of them are of a few dozen kinds.
+    /// </summary>
     private static readonly string Sections = $$"""
         with {{Hits}},
-        members as materialized (
-            select m.id, m.cluster_key, m.labels, m.policy_taints <> '[]' as is_cordoned, c.subscription, coalesce(c.location, '') as region, coalesce(c.status->>'connectivityStatus', 'Connecting') as connectivity,
+        members as (
+            select m.id, m.cluster_key, m.labels, m.policy_taints <> '[]' as is_cordoned, coalesce(c.location, '') as region, coalesce(c.status->>'connectivityStatus', 'Connecting') as connectivity,
                 i.kubernetes_version, coalesce(i.node_count, 0) as node_count, coalesce(i.core_count, 0) as core_count, coalesce(i.memory_bytes, 0) as memory_bytes, coalesce(i.node_images, '{}') as node_images, coalesce(i.add_ons, '{}') as add_ons
             from {{Members}} {0}),
-        chosen as materialized (select m.*, coalesce(g.value, '') as grp from members m left join lateral ({1}) g(value) on true),
-        images as materialized (select c.id, c.grp, c.region, e.key as image, e.value::bigint as nodes from chosen c cross join lateral jsonb_each_text(c.node_images) e where {2}),
-        add_ons as materialized (select c.id, c.grp, c.region, c.node_count as nodes, e.key as name, e.value as version from chosen c cross join lateral jsonb_each_text(c.add_ons) e),
+        chosen as materialized (
+            select m.id, m.cluster_key, m.is_cordoned, m.region, m.connectivity, m.kubernetes_version, m.node_count, m.core_count, m.memory_bytes, m.node_images, m.add_ons, coalesce(g.value, '') as grp
+            from members m left join lateral ({1}) g(value) on true),
+        kinds as materialized (
+            select row_number() over () as kind, grp, region, connectivity, kubernetes_version, node_images, add_ons, count(*) as clusters, sum(node_count) as nodes, sum(core_count) as cores, sum(memory_bytes) as memory
+            from chosen group by grp, region, connectivity, kubernetes_version, node_images, add_ons),
+        images as materialized (select k.kind, k.grp, k.region, k.clusters, e.key as image, e.value::bigint * k.clusters as nodes from kinds k cross join lateral jsonb_each_text(k.node_images) e where {2}),
+        add_ons as materialized (select k.kind, k.grp, k.region, k.clusters, k.nodes, e.key as name, e.value as version from kinds k cross join lateral jsonb_each_text(k.add_ons) e),
         exposed as materialized (
-            select x.id, x.grp, x.region, h.cve, x.image, x.nodes from images x join hits h on h.image = x.image
-            union all select x.id, x.grp, x.region, h.cve, null, x.nodes from add_ons x join hits h on h.add_on = x.name and h.version = x.version),
-        judged as materialized (select s.resource_key, bool_and(s.is_compliant) as complies from policy_states s where s.effect <> 'disabled' and s.resource_key in (select cluster_key from members) group by s.resource_key)
-        select 'connectivity', grp, connectivity, null, count(*), sum(node_count)::numeric from chosen group by grp, connectivity
-        union all select 'size', grp, null, null, sum(core_count), sum(memory_bytes)::numeric from chosen group by grp
-        union all select 'version', grp, kubernetes_version, null, count(*), sum(node_count)::numeric from chosen group by grp, kubernetes_version
-        union all select 'image', grp, image, null, count(*), sum(nodes)::numeric from images group by grp, image
-        union all select 'addOn', grp, name, version, count(*), 0 from add_ons group by grp, name, version
-        union all select 'placement', c.grp, state, null, count(*), 0 from chosen c cross join lateral (select {{BindingSql.State}} as state from placement_bindings b where b.member_id = c.id) b group by c.grp, state
+            select x.kind, x.grp, x.region, x.clusters, h.cve, x.image, x.nodes from images x join hits h on h.image = x.image
+            union all select x.kind, x.grp, x.region, x.clusters, h.cve, null, x.nodes from add_ons x join hits h on h.add_on = x.name and h.version = x.version),
+        judged as materialized (select s.resource_key, bool_and(s.is_compliant) as complies from policy_states s where s.effect <> 'disabled' and s.resource_key in (select cluster_key from chosen) group by s.resource_key)
+        select 'connectivity', grp, connectivity, null, sum(clusters)::bigint, sum(nodes)::numeric from kinds group by grp, connectivity
+        union all select 'size', grp, null, null, sum(cores)::bigint, sum(memory)::numeric from kinds group by grp
+        union all select 'version', grp, kubernetes_version, null, sum(clusters)::bigint, sum(nodes)::numeric from kinds group by grp, kubernetes_version
+        union all select 'image', grp, image, null, sum(clusters)::bigint, sum(nodes)::numeric from images group by grp, image
+        union all select 'addOn', grp, name, version, sum(clusters)::bigint, 0 from add_ons group by grp, name, version
+        union all select 'placement', b.grp, {{BindingSql.State}}, null, sum(b.bindings)::bigint, 0 from ({3} group by 1, 2, 3, 4, 5) b group by 2, 3
         union all select 'compliance', c.grp, case j.complies when true then 'Compliant' when false then 'NonCompliant' else 'NotJudged' end, null, count(*), (count(*) filter (where c.is_cordoned))::numeric
             from chosen c left join judged j on j.resource_key = c.cluster_key group by c.grp, j.complies
         union all select 'hours', c.grp, k.currency, null, 0, sum(k.node_hours) from chosen c join cluster_costs k on k.cluster_key = c.cluster_key group by c.grp, k.currency
         union all select 'cost', c.grp, k.currency, null, 0, sum(k.cost) from chosen c join cluster_costs k on k.cluster_key = c.cluster_key group by c.grp, k.currency
-        union all select 'exposed', grp, null, null, count(distinct id), 0 from exposed group by grp
-        union all select 'cve', grp, cve, null, count(distinct id), sum(nodes)::numeric from exposed group by grp, cve
-        union all select 'cveImage', grp, cve, image, count(distinct id), 0 from exposed where image is not null group by grp, cve, image
-        union all select 'cveRegion', grp, cve, region, count(distinct id), 0 from exposed group by grp, cve, region
+        union all select 'exposed', grp, null, null, sum(clusters)::bigint, 0 from (select distinct kind, grp, clusters from exposed) e group by grp
+        union all select 'cve', grp, cve, null, sum(clusters)::bigint, sum(nodes)::numeric from (select kind, grp, cve, clusters, sum(nodes) as nodes from exposed group by kind, grp, cve, clusters) e group by grp, cve
+        union all select 'cveImage', grp, cve, image, sum(clusters)::bigint, 0 from (select distinct kind, grp, cve, image, clusters from exposed where image is not null) e group by grp, cve, image
+        union all select 'cveRegion', grp, cve, region, sum(clusters)::bigint, 0 from (select distinct kind, grp, cve, region, clusters from exposed) e group by grp, cve, region
         """;
 
     /// <summary>By the value of what they are grouped by, the largest group first; a cluster without a value, and everything together, is the group with the empty name.</summary>
@@ -49,7 +63,8 @@ internal static class FleetScorecards
     {
         await using var command = Command(source, fleet, hits);
         var (where, groups) = (selection.Where(command), FleetSelection.Groups(command, groupBy));
-        command.CommandText = Sections.Replace("{0}", where, StringComparison.Ordinal).Replace("{1}", groups, StringComparison.Ordinal).Replace("{2}", FleetSelection.IsByImage(groupBy) ? "e.key = c.grp" : "true", StringComparison.Ordinal);
+        command.CommandText = Sections.Replace("{0}", where, StringComparison.Ordinal).Replace("{1}", groups, StringComparison.Ordinal).Replace("{2}", FleetSelection.IsByImage(groupBy) ? "e.key = k.grp" : "true", StringComparison.Ordinal)
+            .Replace("{3}", where.Length == 0 && groupBy is null ? AllBindings : ChosenBindings, StringComparison.Ordinal);
         await using var row = await command.ExecuteReaderAsync(cancel);
         var rows = new List<Line>();
         while (await row.ReadAsync(cancel))

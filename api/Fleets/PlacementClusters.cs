@@ -40,11 +40,12 @@ internal static partial class PlacementClusters
             select name, resource_id, state, desired_revision, applied_revision, error_code, error, transition_at, repairs, repaired_at, repaired, drifts, diffs, drifted_at from (
                 select m.name, r.id as resource_id, case when v.apply_strategy->>'type' = 'ReportDiff' and {BindingSql.State} = 'Available' then 'DiffReported' else {BindingSql.State} end as state,
                     b.desired_revision, b.applied_revision, b.error_code, b.error, b.transition_at, b.repairs, b.repaired_at, b.repaired, i.drifts, i.diffs, i.drifted_at
-                from placement_bindings b join fleet_members m on m.id = b.member_id join resources r on r.key = m.resource_key left join placement_revisions v on v.placement_id = b.placement_id and v.revision = b.desired_revision
+                from fleet_members m join placement_bindings b on b.member_id = m.id and b.placement_id = (select id from placements where resource_key = $1) join resources r on r.key = m.resource_key
+                    left join placement_revisions v on v.placement_id = b.placement_id and v.revision = b.desired_revision
                     cross join lateral (
                         select (count(*) filter (where kind = 'Drift'))::int as drifts, (count(*) filter (where kind = 'Diff'))::int as diffs, min(first_observed_at) filter (where kind = 'Drift') as drifted_at
                         from binding_issues i where i.placement_id = b.placement_id and i.member_id = b.member_id) i
-                where b.placement_id = (select id from placements where resource_key = $1) and m.name > $2) members
+                where m.fleet_key = (select fleet_key from placements where resource_key = $1) and m.name > $2) members
             where ($3 is null or state = $3) and ($4 is null or (drifts > 0) = $4) order by name limit $5
             """, placement.Key, after, state, isDrifted, top + 1);
         var clusters = new List<ClusterShown>();

@@ -135,17 +135,10 @@ internal sealed class Pauses(Random random)
     /// <summary>Not before the control plane asks for it, and some time after that: those who were sent away together do not return together.</summary>
     public TimeSpan After(TimeSpan? asked, int attempt) => asked is { } wait ? wait + Within(wait) + Next(attempt) : Next(attempt);
 
-    /// <summary>Some time up to this.</summary>
+    /// <summary>Some time up to this, so that agents that were started together do not come together.</summary>
     public TimeSpan Within(TimeSpan most)
     {
         lock (random)
             return most * random.NextDouble();
-    }
-
-    /// <summary>Some time within an interval, so that agents that were started together do not come together.</summary>
-    public TimeSpan Within(TimeSpan interval)
-    {
-        lock (random)
-            return interval * random.NextDouble();
     }
 }

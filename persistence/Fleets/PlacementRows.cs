@@ -211,7 +211,7 @@ internal sealed class PlacementRowsConfiguration :
         row.Property(m => m.Taints).HasColumnType("jsonb");
         row.Property(m => m.PolicyTaints).HasColumnType("jsonb").HasDefaultValueSql("'[]'");
         row.HasIndex(m => m.ResourceKey).IsUnique();
-        row.HasIndex(m => m.FleetKey);
+        row.HasIndex(m => new { m.FleetKey, m.Name });
         row.HasIndex(m => m.ClusterKey);
         row.HasIndex(m => m.CordonDueAt).HasFilter("cordon_due_at is not null");
         row.HasOne<ResourceRow>().WithMany().HasForeignKey(m => m.ResourceKey).OnDelete(DeleteBehavior.Cascade);

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using System.Threading.Channels;
 using ControlPlane.Simulators;
+using ControlPlane.Simulators.Clusters;
 using ControlPlane.Simulators.Fleet;
 using ControlPlane.Tests.Engine;
 using ControlPlane.Tests.Fixtures;
@@ -27,6 +29,7 @@ public sealed class FleetChaosTests(ITestOutputHelper output)
         await using var clusters = await ClusterFleet.StartAsync(new() { Clusters = size, Seed = seed });
         var fleet = await JoinAsync(stack, clusters);
         await WatchForStepsBackAsync(stack.Database);
+        var given = clusters.Clusters.ToDictionary(cluster => cluster.Seat.Name, Listen, StringComparer.Ordinal);
 
         var monkey = new ChaosMonkey(stack, seed, Lease, line => output.WriteLine(line));
         using var enough = new CancellationTokenSource();
@@ -57,6 +60,13 @@ public sealed class FleetChaosTests(ITestOutputHelper output)
         clusters.Faults.Remove(null);
         await StatusAsync(stack, fleet, one => one.Summary("available") == size, "every member is available in the end");
         Assert.All(clusters.Clusters, cluster => Assert.Contains("registry.example/web:3.0", cluster.Api.Store.Get("deployments.apps", "shop", "web")!.ToJsonString(), StringComparison.Ordinal));
+        // By its own word no cluster had an older revision after a newer one: no worker that was late has written after another.
+        foreach (var (cluster, versions) in given.Select(one => (one.Key, Versions(one.Value))))
+        {
+            Assert.True(versions.SequenceEqual(versions.Order(StringComparer.Ordinal)), $"{cluster} had {string.Join(", ", versions)}.");
+            Assert.Equal("3.0", versions[^1]);
+        }
+
         Assert.Null(await stack.Database.ScalarAsync("select what from steps_back limit 1"));
         output.WriteLine($"{monkey.Kills} kills, {monkey.Pauses} pauses, {monkey.Outages} outages of RabbitMQ, seed {seed}");
     }
@@ -102,6 +112,26 @@ public sealed class FleetChaosTests(ITestOutputHelper output)
 
     private static Task<PlacementSeen> StatusAsync(ProcessStack stack, string fleet, Func<PlacementSeen, bool> condition, string description) => Eventually.Async(
         async () => new PlacementSeen((await stack.Arm.GetAsync($"{fleet}/clusterResourcePlacements/shop")).Is(200).Json.GetProperty("properties")), condition, description, Patience);
+
+    /// <summary>Everything that changes on a cluster from now on.</summary>
+    private static ChannelReader<Change> Listen(SimulatedCluster cluster) => cluster.Api.Store.Feed.Listen(cluster.Api.Store.Version, cluster.Api.Store.Version)!;
+
+    /// <summary>The versions of the workload in the order in which the cluster had them.</summary>
+    private static List<string> Versions(ChannelReader<Change> changes)
+    {
+        var versions = new List<string>();
+        while (changes.TryRead(out var change))
+        {
+            if (change is not { Object: { Shelf: "deployments.apps", Namespace: "shop", Name: "web" } web })
+                continue;
+            Assert.NotEqual(ChangeType.Deleted, change.Type);
+            var version = web.Read()["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>().Split(':')[1];
+            if (versions.LastOrDefault() != version)
+                versions.Add(version);
+        }
+
+        return versions;
+    }
 
     /// <summary>The database itself notes a member that is seen with less than it had.</summary>
     private static Task WatchForStepsBackAsync(TestDatabase database) => database.ExecuteAsync("""

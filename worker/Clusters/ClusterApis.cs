@@ -6,13 +6,16 @@ using ControlPlane.Worker.Arm;
 namespace ControlPlane.Worker.Clusters;
 
 /// <summary>
-/// The API servers this worker talks to: one HttpClient each, and one look at a cluster's nodes for all machines that wait for theirs: a thousand machines joining cost
+/// The API servers this worker talks to: one look at a cluster's nodes for all machines that wait for theirs: a thousand machines joining cost
 /// two lists a second, not a thousand.
 /// </summary>
 internal sealed class ClusterApis(TimeProvider clock) : IDisposable
 {
     private static readonly TimeSpan SnapshotAge = TimeSpan.FromMilliseconds(500);
     private readonly ConcurrentDictionary<(string Server, (string?, string?) Identity), Connection> connections = new();
+
+    /// <summary>Clusters with the same authority share one: a handler with its trust and its pools costs more than all else that is kept of a cluster.</summary>
+    private readonly ConcurrentDictionary<(string?, string?), SocketsHttpHandler> handlers = new();
 
     /// <summary>The API server as one step may use it.</summary>
     /// <param name="patience">How long a step may go on trying while the API server does not answer.</param>
@@ -58,15 +61,20 @@ internal sealed class ClusterApis(TimeProvider clock) : IDisposable
     {
         foreach (var connection in connections.Values)
             connection.Http.Dispose();
+        foreach (var handler in handlers.Values)
+            handler.Dispose();
     }
 
     private Connection ConnectionTo(ClusterAddress cluster) => connections.GetOrAdd((cluster.ApiServer.ToString(), cluster.Identity), _ => new(Client(cluster)));
 
-    private static HttpClient Client(ClusterAddress cluster)
+    private HttpClient Client(ClusterAddress cluster) =>
+        new(handlers.GetOrAdd(cluster.Identity, _ => Handler(cluster)), disposeHandler: false) { BaseAddress = cluster.ApiServer, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = 64 * 1024 * 1024 };
+
+    private static SocketsHttpHandler Handler(ClusterAddress cluster)
     {
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(5), ConnectTimeout = TimeSpan.FromSeconds(10), AllowAutoRedirect = false, MaxConnectionsPerServer = 32 };
         cluster.Secure(handler.SslOptions);
-        return new(handler) { BaseAddress = cluster.ApiServer, Timeout = TimeSpan.FromSeconds(30), MaxResponseContentBufferSize = 64 * 1024 * 1024 };
+        return handler;
     }
 
     private sealed class Connection(HttpClient http)

@@ -13,8 +13,11 @@ namespace ControlPlane.Worker.Fleets;
 /// <summary>How a worker applies placements to members (<c>Fleets</c>).</summary>
 internal sealed class BindingOptions
 {
-    /// <summary>With how many members one worker talks at once. <value>384</value></summary>
-    public int Concurrency { get; set; } = 384;
+    /// <summary>With how many members one worker talks at once. <value>256</value></summary>
+    public int Concurrency { get; set; } = 256;
+
+    /// <summary>To how many clusters a worker keeps a connection open while it does not talk to them; the others cost a TLS handshake each time. <value>1250</value></summary>
+    public int WarmConnections { get; set; } = 1250;
 
     /// <summary>How long a claim lasts without renewal: after that another worker takes over from one that died. <value>10 s</value></summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
@@ -34,7 +37,13 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
 
     private readonly Channel<(ClaimedBinding Binding, BindingOutcome Outcome)> outcomes = Channel.CreateUnbounded<(ClaimedBinding, BindingOutcome)>(new() { SingleReader = true });
     private readonly ConcurrentDictionary<ClaimedBinding, byte> held = new(ReferenceEqualityComparer.Instance);
-    private readonly SemaphoreSlim slots = new(options.Value.Concurrency, options.Value.Concurrency);
+    private readonly LookSlots slots = new(options.Value.Concurrency);
+
+    public override void Dispose()
+    {
+        slots.Dispose();
+        base.Dispose();
+    }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -57,8 +66,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             }
         }
 
-        for (var slot = 0; slot < options.Value.Concurrency; slot++)
-            await slots.WaitAsync(CancellationToken.None);
+        await slots.CloseAsync();
         outcomes.Writer.Complete();
         await Task.WhenAll(storing, renewing);
     }
@@ -66,29 +74,25 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
     /// <summary>Takes as much as there is room for; false when nothing is due.</summary>
     private async Task<bool> ClaimAndRunAsync(CancellationToken stop)
     {
-        await slots.WaitAsync(stop);
-        var room = 1;
-        while (room < Batch && slots.Wait(TimeSpan.Zero, CancellationToken.None))
-            room++;
+        var room = await slots.TakeAsync(Batch, stop);
         var claimed = 0;
         try
         {
             foreach (var (binding, member) in await ClaimAsync(room, stop))
             {
                 claimed++;
-                _ = LookAsync(binding, member, stop);
+                _ = LookAsync(binding, member, slots.Begin(), stop);
             }
         }
         finally
         {
-            if (room > claimed)
-                slots.Release(room - claimed);
+            slots.GiveBack(room - claimed);
         }
 
         return claimed > 0;
     }
 
-    private async Task LookAsync(ClaimedBinding binding, MemberApi? member, CancellationToken stop)
+    private async Task LookAsync(ClaimedBinding binding, MemberApi? member, LookSlots.Look slot, CancellationToken stop)
     {
         await Task.Yield();
         held[binding] = 0;
@@ -114,7 +118,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
         finally
         {
             held.TryRemove(binding, out _);
-            slots.Release();
+            slots.End(slot);
         }
     }
 

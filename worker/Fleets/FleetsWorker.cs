@@ -15,7 +15,9 @@ internal static class FleetsWorker
 
     public static IServiceCollection AddFleets(this IServiceCollection services, IConfiguration configuration)
     {
-        services.AddOptions<BindingOptions>().Bind(configuration.GetSection("Fleets")).Validate(o => o.Lease >= TimeSpan.FromSeconds(1) && o.Concurrency > 0 && o.DriftInterval >= TimeSpan.FromSeconds(1), "Fleets: Lease and DriftInterval must be at least 1 s, Concurrency more than 0.").ValidateOnStart();
+        services.AddOptions<BindingOptions>().Bind(configuration.GetSection("Fleets"))
+            .Validate(o => o.Lease >= TimeSpan.FromSeconds(1) && o.DriftInterval >= TimeSpan.FromSeconds(1), "Fleets: Lease and DriftInterval must be at least 1 s.")
+            .Validate(o => o.Concurrency > 0 && o.WarmConnections >= 0, "Fleets: Concurrency must be more than 0, WarmConnections not less than 0.").ValidateOnStart();
         services.AddOptions<FleetOptions>().Bind(configuration.GetSection("Fleets"));
         services.AddSingleton<PlacementSignal>();
         services.AddSingleton<KubernetesKinds>();

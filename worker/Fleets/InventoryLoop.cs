@@ -11,7 +11,7 @@ namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
 /// Looks at every cluster with the access Push, again and again: claims those that are due, asks each, and stores what was seen in batches. Any number of workers share the table; one that dies
-/// leaves claims that run out. A cluster that does not answer is asked less and less often, and keeps nobody waiting but one of the slots.
+/// leaves claims that run out. A cluster that does not answer is asked less and less often, and keeps nobody waiting.
 /// </summary>
 internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConnections clusters, IOptions<ClusterOptions> options, TimeProvider clock, ILogger<InventoryLoop> logger) : BackgroundService
 {
@@ -27,7 +27,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     private static readonly TimeSpan ClaimFor = TimeSpan.FromSeconds(60);
 
     private readonly Channel<Look> looks = Channel.CreateUnbounded<Look>(new() { SingleReader = true });
-    private readonly SemaphoreSlim slots = new(Concurrency, Concurrency);
+    private readonly LookSlots slots = new(Concurrency);
     private bool adopted;
 
     public override void Dispose()
@@ -62,8 +62,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
             LogStopped();
         }
 
-        for (var slot = 0; slot < Concurrency; slot++)
-            await slots.WaitAsync(CancellationToken.None);
+        await slots.CloseAsync();
         looks.Writer.Complete();
         await storing;
     }
@@ -80,10 +79,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     /// <summary>Takes as many as there is room for; false when no more are due.</summary>
     private async Task<bool> ClaimAndLookAsync(CancellationToken stop)
     {
-        await slots.WaitAsync(stop);
-        var room = 1;
-        while (room < Concurrency && slots.Wait(TimeSpan.Zero, CancellationToken.None))
-            room++;
+        var room = await slots.TakeAsync(Concurrency, stop);
         var claimed = 0;
         try
         {
@@ -92,15 +88,14 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
             foreach (var (key, _, attempts) in due)
             {
                 claimed++;
-                _ = LookAsync(key, attempts, apis.GetValueOrDefault(key), stop);
+                _ = LookAsync(key, attempts, apis.GetValueOrDefault(key), slots.Begin(), stop);
             }
 
             return claimed == room;
         }
         finally
         {
-            if (room > claimed)
-                slots.Release(room - claimed);
+            slots.GiveBack(room - claimed);
         }
     }
 
@@ -114,7 +109,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
         return due;
     }
 
-    private async Task LookAsync(string key, int attempts, MemberApi? cluster, CancellationToken stop)
+    private async Task LookAsync(string key, int attempts, MemberApi? cluster, LookSlots.Look slot, CancellationToken stop)
     {
         await Task.Yield();
         using var patience = CancellationTokenSource.CreateLinkedTokenSource(stop);
@@ -142,7 +137,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
         }
         finally
         {
-            slots.Release();
+            slots.End(slot);
         }
     }
 

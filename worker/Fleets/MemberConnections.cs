@@ -5,18 +5,30 @@ using ControlPlane.Kubernetes;
 using ControlPlane.Persistence;
 using ControlPlane.Persistence.Arm;
 using ControlPlane.Worker.Clusters;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
-/// The API servers of members, by the key of their cluster. Connections stay open, for a TLS handshake costs more than a hundred writes; clusters with the same authority share a handler, which
-/// keeps one connection to each.
+/// The API servers of members, by the key of their cluster. Connections stay open, for a TLS handshake costs more than a hundred writes; but each takes about 80 KB, most of it OpenSSL's, so
+/// that only so many clusters keep theirs. Clusters with the same authority share a handler.
 /// </summary>
-internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secrets) : IDisposable
+internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secrets, IOptions<BindingOptions> options, TimeProvider clock) : IDisposable
 {
-    private readonly ConcurrentDictionary<string, (long Version, MemberApi Api)> known = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<(string?, string?), HttpClient> clients = new();
+    /// <summary>Longer than the time between two looks at a cluster, so that of two connections to it the one that was only needed for a moment is closed.</summary>
+    private static readonly TimeSpan Warm = TimeSpan.FromSeconds(90);
+
+    /// <summary>Longer than a look pauses between two requests.</summary>
+    private static readonly TimeSpan Passing = TimeSpan.FromSeconds(1);
+
+    /// <summary>A cluster that nobody has asked for that long is gone, or others look at it.</summary>
+    private static readonly TimeSpan Forgotten = TimeSpan.FromMinutes(15);
+
+    private readonly ConcurrentDictionary<string, Known> known = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<((string?, string?) Identity, bool IsWarm), HttpClient> clients = new();
+    private int warm;
+    private long swept = clock.GetTimestamp();
 
     /// <summary>The connection of each cluster; one whose resource has changed since is made anew, and one without credentials is left out.</summary>
     public async Task<IReadOnlyDictionary<string, MemberApi>> FindAsync(IReadOnlyCollection<(string ClusterKey, long Version)> clusters, CancellationToken stop)
@@ -27,20 +39,66 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             var given = await SecretsAsync(stale, stop);
             foreach (var row in await source.FindResourcesAsync(stale, stop))
             {
+                var before = known.GetValueOrDefault(row.Key);
                 if (ClusterAddress.Of(row.Read<ConnectedCluster>(), given.GetValueOrDefault((row.Key, ClusterAddress.TokenPath)), given.GetValueOrDefault((row.Key, ClusterAddress.KubeconfigPath))) is { } address)
-                    known[row.Key] = (row.Version, new(clients.GetOrAdd(address.Identity, _ => Client(address)), address.ApiServer, () => address.Authorization));
-                else
-                    known.TryRemove(row.Key, out _);
+                    known[row.Key] = Open(row.Version, address, before?.IsWarm ?? MayBeWarm());
+                else if (known.TryRemove(row.Key, out var lost))
+                    Cool(lost);
             }
         }
 
-        return clusters.Select(cluster => cluster.ClusterKey).Distinct(StringComparer.Ordinal).Where(known.ContainsKey).ToDictionary(key => key, key => known[key].Api, StringComparer.Ordinal);
+        var found = new Dictionary<string, MemberApi>(StringComparer.Ordinal);
+        foreach (var (key, _) in clusters)
+        {
+            if (known.TryGetValue(key, out var one))
+            {
+                one.UsedAt = clock.GetTimestamp();
+                found[key] = one.Api;
+            }
+        }
+
+        Forget();
+        return found;
     }
 
     public void Dispose()
     {
         foreach (var client in clients.Values)
             client.Dispose();
+    }
+
+    /// <summary>Clusters that are gone make room for others.</summary>
+    private void Forget()
+    {
+        var before = Interlocked.Read(ref swept);
+        if (clock.GetElapsedTime(before) < Warm || Interlocked.CompareExchange(ref swept, clock.GetTimestamp(), before) != before)
+            return;
+        foreach (var one in known.Where(one => clock.GetElapsedTime(one.Value.UsedAt) > Forgotten))
+        {
+            if (known.TryRemove(one))
+                Cool(one.Value);
+        }
+    }
+
+    private bool MayBeWarm()
+    {
+        if (Interlocked.Increment(ref warm) <= options.Value.WarmConnections)
+            return true;
+        Interlocked.Decrement(ref warm);
+        return false;
+    }
+
+    private void Cool(Known gone)
+    {
+        if (gone.IsWarm)
+            Interlocked.Decrement(ref warm);
+    }
+
+    private Known Open(long version, ClusterAddress address, bool isWarm)
+    {
+        // What is kept of ten thousand clusters counts: the certificates of the address are not needed any more.
+        var authorization = address.Authorization;
+        return new(version, isWarm, new MemberApi(clients.GetOrAdd((address.Identity, isWarm), _ => Client(address, isWarm ? Warm : Passing)), address.ApiServer, () => authorization)) { UsedAt = clock.GetTimestamp() };
     }
 
     private async Task<Dictionary<(string Key, string Path), string>> SecretsAsync(string[] keys, CancellationToken stop)
@@ -54,11 +112,11 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
         return found;
     }
 
-    private static HttpClient Client(ClusterAddress address)
+    private static HttpClient Client(ClusterAddress address, TimeSpan idle)
     {
         var handler = new SocketsHttpHandler
         {
-            PooledConnectionIdleTimeout = TimeSpan.FromMinutes(15), PooledConnectionLifetime = TimeSpan.FromHours(1), ConnectTimeout = TimeSpan.FromSeconds(15), AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
+            PooledConnectionIdleTimeout = idle, PooledConnectionLifetime = TimeSpan.FromHours(1), ConnectTimeout = TimeSpan.FromSeconds(15), AllowAutoRedirect = false, UseCookies = false, UseProxy = false,
             MaxConnectionsPerServer = 2, ConnectCallback = ConnectAsync,
         };
         address.Secure(handler.SslOptions);
@@ -86,5 +144,16 @@ internal sealed class MemberConnections(NpgsqlDataSource source, SecretBox secre
             socket.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Not a record: it is told from others by itself, however much they are alike.</summary>
+    private sealed class Known(long version, bool isWarm, MemberApi api)
+    {
+        public long Version { get; } = version;
+        public bool IsWarm { get; } = isWarm;
+        public MemberApi Api { get; } = api;
+
+        /// <summary>A timestamp of the clock.</summary>
+        public long UsedAt { get; set; }
     }
 }

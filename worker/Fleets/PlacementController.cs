@@ -18,6 +18,9 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
     /// <summary>How often a status is written at most, while its members are changing.</summary>
     private static readonly TimeSpan StatusEvery = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>So many are scheduled with one look at the members.</summary>
+    private const int Batch = 50;
+
     private readonly ConcurrentDictionary<int, long> shown = new();
     private long swept;
 
@@ -34,8 +37,12 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
                     news = [.. news.Union(await DueAsync(stoppingToken))];
                 }
 
-                foreach (var placement in news)
-                    await TendAsync(placement, stoppingToken);
+                foreach (var some in news.Chunk(Batch))
+                {
+                    await ScheduleAsync(some, stoppingToken);
+                    foreach (var placement in some)
+                        await TendAsync(placement, stoppingToken);
+                }
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -63,8 +70,6 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
     private async Task TendAsync(int placement, CancellationToken stop)
     {
         await using var connection = await source.OpenConnectionAsync(stop);
-        if (await ScheduleAsync(connection, placement, stop))
-            signal.Work();
         bool hasWork, hasMoved;
         await using (var transaction = await connection.BeginTransactionAsync(stop))
         {
@@ -84,25 +89,35 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
         await ShowAsync(connection, placement, stop);
     }
 
-    /// <summary>True when it was due; a placement that is being changed is scheduled by that operation.</summary>
-    private static async Task<bool> ScheduleAsync(NpgsqlConnection connection, int placement, CancellationToken stop)
+    /// <summary>
+    /// Those that are due; a placement that is being changed is scheduled by that operation. The members are read when the placements are held: whoever changes a member then waits, and makes them
+    /// due again.
+    /// </summary>
+    private async Task ScheduleAsync(int[] placements, CancellationToken stop)
     {
+        await using var connection = await source.OpenConnectionAsync(stop);
         await using var transaction = await connection.BeginTransactionAsync(stop);
-        string key, fleet, properties;
+        var due = new List<(int Placement, string Key, string Fleet, string Properties)>();
         await using (var command = Sql.Command(connection, """
-            select p.resource_key, p.fleet_key, r.properties from placements p join resources r on r.key = p.resource_key
-            where p.id = $1 and p.schedule_due and r.state <> 'Deleting' for update of p skip locked
-            """, placement))
+            select p.id, p.resource_key, p.fleet_key, r.properties from placements p join resources r on r.key = p.resource_key
+            where p.id = any ($1) and p.schedule_due and r.state <> 'Deleting' order by p.id for update of p skip locked
+            """, placements))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
-            if (!await row.ReadAsync(stop))
-                return false;
-            (key, fleet, properties) = (row.GetString(0), row.GetString(1), row.GetString(2));
+            while (await row.ReadAsync(stop))
+                due.Add((row.GetInt32(0), row.GetString(1), row.GetString(2), row.GetString(3)));
         }
 
-        await Scheduling.RunAsync(connection, key, placement, Json.Read<ClusterResourcePlacement>(properties), await FleetMembers.ReadAsync(connection, fleet, stop), stop);
+        foreach (var fleet in due.GroupBy(one => one.Fleet, StringComparer.Ordinal))
+        {
+            var members = await FleetMembers.ReadAsync(connection, fleet.Key, stop);
+            foreach (var (placement, key, _, properties) in fleet)
+                await Scheduling.RunAsync(connection, key, placement, Json.Read<ClusterResourcePlacement>(properties), members, stop);
+        }
+
         await transaction.CommitAsync(stop);
-        return true;
+        if (due.Count > 0)
+            signal.Work();
     }
 
     private static async Task MarkAsync(NpgsqlConnection connection, int placement, CancellationToken stop)

@@ -13,21 +13,30 @@ internal static class Scheduling
     /// <returns>What the policy asks for and does not get, or null.</returns>
     public static async Task<string?> RunAsync(NpgsqlConnection connection, string key, int placement, ClusterResourcePlacement wanted, IReadOnlyList<SchedulableMember> members, CancellationToken stop)
     {
-        var schedule = PlacementScheduler.Decide(wanted.Policy, members, await FleetMembers.PlacesAsync(connection, key, stop));
-        await ExecuteAsync(connection, """
-            with active as (select revision from rollout_runs where placement_id = $1 and ended_at is null)
-            insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, claims, attempts, transition_at)
-            select $1, chosen.id, false, first.revision, least(first.revision, 1), 0, 0, 0, case when first.revision > 0 then array[first.revision] else '{}' end, case when first.revision > 0 then now() end, 5, 0, 0, now()
-            from unnest($2::int[]) as chosen (id),
-                (select case $3 when 'CurrentRevision' then coalesce((select revision from active), completed_revision, 0) when 'Ignore' then case when exists (select from active) then 0 else coalesce(completed_revision, 0) end
-                    else coalesce(completed_revision, 0) end as revision from placements where id = $1) first
-            on conflict (placement_id, member_id) do update set is_unscheduled = false, generation = placement_bindings.generation + 1, due_at = case when placement_bindings.desired_revision > 0 then now() end, priority = 5, attempts = 0
-                where placement_bindings.is_unscheduled
-            """, stop, placement, schedule.Chosen.ToArray(), wanted.Strategy.LateJoiner.ToString());
-        await UnscheduleAsync(connection, placement, schedule.Chosen.ToArray(), wanted.DeleteStrategy.PropagationPolicy, stop);
-        await ExecuteAsync(connection, "update placements set schedule_due = false, status_due = true, expected = $2 where id = $1", stop, placement, schedule.Expected);
+        var places = await FleetMembers.PlacesAsync(connection, key, stop);
+        var schedule = PlacementScheduler.Decide(wanted.Policy, members, places);
+        var added = schedule.Chosen.Where(member => !places.Bound.Contains(member)).ToArray();
+        var hasGone = places.IsLeaving || places.Bound.Count + added.Length > schedule.Chosen.Count;
+        // Most of the time a decision changes nothing, and ten thousand rows need not be written to say so.
+        if (added.Length > 0)
+            await BindAsync(connection, placement, added, wanted.Strategy.LateJoiner, stop);
+        if (hasGone)
+            await UnscheduleAsync(connection, placement, [.. schedule.Chosen], wanted.DeleteStrategy.PropagationPolicy, stop);
+        await ExecuteAsync(connection, "update placements set schedule_due = false, status_due = status_due or $2 or expected <> $3, expected = $3 where id = $1", stop, placement, hasGone || added.Length > 0, schedule.Expected);
         return schedule.Shortage;
     }
+
+    /// <summary>Members that the placement was not on, or is leaving.</summary>
+    private static Task BindAsync(NpgsqlConnection connection, int placement, int[] members, LateJoiner lateJoiner, CancellationToken stop) => ExecuteAsync(connection, """
+        with active as (select revision from rollout_runs where placement_id = $1 and ended_at is null)
+        insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, claims, attempts, transition_at)
+        select $1, chosen.id, false, first.revision, least(first.revision, 1), 0, 0, 0, case when first.revision > 0 then array[first.revision] else '{}' end, case when first.revision > 0 then now() end, 5, 0, 0, now()
+        from unnest($2::int[]) as chosen (id),
+            (select case $3 when 'CurrentRevision' then coalesce((select revision from active), completed_revision, 0) when 'Ignore' then case when exists (select from active) then 0 else coalesce(completed_revision, 0) end
+                else coalesce(completed_revision, 0) end as revision from placements where id = $1) first
+        on conflict (placement_id, member_id) do update set is_unscheduled = false, generation = placement_bindings.generation + 1, due_at = case when placement_bindings.desired_revision > 0 then now() end, priority = 5, attempts = 0
+            where placement_bindings.is_unscheduled
+        """, stop, placement, members, lateJoiner.ToString());
 
     /// <summary>Takes the placement from every member but those that are chosen: at once where nothing of it ever was, or where what is there stays as nobody's.</summary>
     public static async Task UnscheduleAsync(NpgsqlConnection connection, int placement, int[] chosen, DeletePropagation propagation, CancellationToken stop)

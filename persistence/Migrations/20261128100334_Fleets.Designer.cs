@@ -12,7 +12,7 @@ using Npgsql.EntityFrameworkCore.PostgreSQL.Metadata;
 namespace ControlPlane.Persistence.Migrations
 {
     [DbContext(typeof(ControlPlaneDb))]
-    [Migration("20261128094330_Fleets")]
+    [Migration("20261128100334_Fleets")]
     partial class Fleets
     {
         /// <inheritdoc />
@@ -1222,12 +1222,12 @@ namespace ControlPlane.Persistence.Migrations
                         .HasDatabaseName("ix_fleet_members_cordon_due_at")
                         .HasFilter("cordon_due_at is not null");
 
-                    b.HasIndex("FleetKey")
-                        .HasDatabaseName("ix_fleet_members_fleet_key");
-
                     b.HasIndex("ResourceKey")
                         .IsUnique()
                         .HasDatabaseName("ix_fleet_members_resource_key");
+
+                    b.HasIndex("FleetKey", "Name")
+                        .HasDatabaseName("ix_fleet_members_fleet_key_name");
 
                     b.ToTable("fleet_members", (string)null);
                 });

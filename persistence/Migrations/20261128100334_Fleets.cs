@@ -584,9 +584,9 @@ namespace ControlPlane.Persistence.Migrations
                 filter: "cordon_due_at is not null");
 
             migrationBuilder.CreateIndex(
-                name: "ix_fleet_members_fleet_key",
+                name: "ix_fleet_members_fleet_key_name",
                 table: "fleet_members",
-                column: "fleet_key");
+                columns: new[] { "fleet_key", "name" });
 
             migrationBuilder.CreateIndex(
                 name: "ix_fleet_members_resource_key",
