@@ -55,7 +55,6 @@ public sealed class WorkTableTests
     [Fact]
     public void What_is_settled_is_looked_at_once_and_only_what_has_changed_is_told()
     {
-        var table = new WorkTable(TimeProvider.System, seed: 0);
         AgentWorkItem Settled(bool hasDifferences = false) => Item(1) with { Health = BindingHealth.Available, ObservedGeneration = 1, HasDifferences = hasDifferences };
         var same = new BindingOutcome(BindingHealth.Available, 1) { Differences = [] };
         table.Look([Settled()]);

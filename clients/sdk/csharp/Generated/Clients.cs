@@ -17564,12 +17564,13 @@ namespace ControlPlane.Sdk
         /// <param name="resourceGroupName">The resource group's name.</param>
         /// <param name="fleetName">The name of the fleet.</param>
         /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
-        /// <param name="state">Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing.</param>
+        /// <param name="state">Only members in this state: Available, Progressing, Failed, Offline, Pending, Removing, DiffReported.</param>
+        /// <param name="filter">state eq '{state}' and drifted eq true|false; joined by and.</param>
         /// <param name="top">At most so many, 1 to 1000.</param>
         /// <param name="skipToken">From a nextLink.</param>
         /// <returns>A page of members, by name.</returns>
         /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
-        public virtual async System.Threading.Tasks.Task<Answer<ClusterShownListResult>> ListAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string? state = null, int? top = null, string? skipToken = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        public virtual async System.Threading.Tasks.Task<Answer<ClusterShownListResult>> ListAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string? state = null, string? filter = null, int? top = null, string? skipToken = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
         {
             if (subscriptionId == null)
                 throw new System.ArgumentNullException("subscriptionId");
@@ -17608,6 +17609,10 @@ namespace ControlPlane.Sdk
                     if (state != null)
                     {
                         urlBuilder_.Append(System.Uri.EscapeDataString("state")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(state, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    if (filter != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$filter")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(filter, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
                     }
                     if (top != null)
                     {
@@ -17650,6 +17655,516 @@ namespace ControlPlane.Sdk
                                 throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
                             }
                             return new Answer<ClusterShownListResult>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        protected struct ObjectResponseResult<T>
+        {
+            public ObjectResponseResult(T responseObject, string responseText)
+            {
+                this.Object = responseObject;
+                this.Text = responseText;
+            }
+
+            public T Object { get; }
+
+            public string Text { get; }
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+        private static System.Threading.Tasks.Task<string> ReadAsStringAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
+        {
+    #if NET5_0_OR_GREATER
+            return content.ReadAsStringAsync(cancellationToken);
+    #else
+            return content.ReadAsStringAsync();
+    #endif
+        }
+
+        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
+        private static System.Threading.Tasks.Task<System.IO.Stream> ReadAsStreamAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
+        {
+    #if NET5_0_OR_GREATER
+            return content.ReadAsStreamAsync(cancellationToken);
+    #else
+            return content.ReadAsStreamAsync();
+    #endif
+        }
+
+        public bool ReadResponseAsString { get; set; }
+
+        protected virtual async System.Threading.Tasks.Task<ObjectResponseResult<T>> ReadObjectResponseAsync<T>(System.Net.Http.HttpResponseMessage response, System.Collections.Generic.IReadOnlyDictionary<string, System.Collections.Generic.IEnumerable<string>> headers, System.Threading.CancellationToken cancellationToken)
+        {
+            if (response == null || response.Content == null)
+            {
+                return new ObjectResponseResult<T>(default(T)!, string.Empty);
+            }
+
+            if (ReadResponseAsString)
+            {
+                var responseText = await ReadAsStringAsync(response.Content, cancellationToken).ConfigureAwait(false);
+                try
+                {
+                    var typedBody = System.Text.Json.JsonSerializer.Deserialize<T>(responseText, JsonSerializerSettings);
+                    return new ObjectResponseResult<T>(typedBody!, responseText);
+                }
+                catch (System.Text.Json.JsonException exception)
+                {
+                    var message = "Could not deserialize the response body string as " + typeof(T).FullName + ".";
+                    throw new GeneratedClientException(message, (int)response.StatusCode, responseText, headers, exception);
+                }
+            }
+            else
+            {
+                try
+                {
+                    using (var responseStream = await ReadAsStreamAsync(response.Content, cancellationToken).ConfigureAwait(false))
+                    {
+                        var typedBody = await System.Text.Json.JsonSerializer.DeserializeAsync<T>(responseStream, JsonSerializerSettings, cancellationToken).ConfigureAwait(false);
+                        return new ObjectResponseResult<T>(typedBody!, string.Empty);
+                    }
+                }
+                catch (System.Text.Json.JsonException exception)
+                {
+                    var message = "Could not deserialize the response body stream as " + typeof(T).FullName + ".";
+                    throw new GeneratedClientException(message, (int)response.StatusCode, string.Empty, headers, exception);
+                }
+            }
+        }
+
+        private string ConvertToString(object? value, System.Globalization.CultureInfo cultureInfo)
+        {
+            if (value == null)
+            {
+                return "";
+            }
+
+            if (value is System.Enum)
+            {
+                var name = System.Enum.GetName(value.GetType(), value);
+                if (name != null)
+                {
+                    var field_ = System.Reflection.IntrospectionExtensions.GetTypeInfo(value.GetType()).GetDeclaredField(name);
+                    if (field_ != null)
+                    {
+                        var attribute = System.Reflection.CustomAttributeExtensions.GetCustomAttribute(field_, typeof(System.Runtime.Serialization.EnumMemberAttribute)) 
+                            as System.Runtime.Serialization.EnumMemberAttribute;
+                        if (attribute != null)
+                        {
+                            return attribute.Value != null ? attribute.Value : name;
+                        }
+                    }
+
+                    var converted = System.Convert.ToString(System.Convert.ChangeType(value, System.Enum.GetUnderlyingType(value.GetType()), cultureInfo));
+                    return converted == null ? string.Empty : converted;
+                }
+            }
+            else if (value is bool) 
+            {
+                return System.Convert.ToString((bool)value, cultureInfo).ToLowerInvariant();
+            }
+            else if (value is byte[])
+            {
+                return System.Convert.ToBase64String((byte[]) value);
+            }
+            else if (value is string[])
+            {
+                return string.Join(",", (string[])value);
+            }
+            else if (value.GetType().IsArray)
+            {
+                var valueArray = (System.Array)value;
+                var valueTextArray = new string[valueArray.Length];
+                for (var i = 0; i < valueArray.Length; i++)
+                {
+                    valueTextArray[i] = ConvertToString(valueArray.GetValue(i), cultureInfo);
+                }
+                return string.Join(",", valueTextArray);
+            }
+
+            var result = System.Convert.ToString(value, cultureInfo);
+            return result == null ? "" : result;
+        }
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NSwag", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class PlacementsClient 
+    {
+        private System.Net.Http.HttpClient _httpClient;
+        private static System.Lazy<System.Text.Json.JsonSerializerOptions> _settings = new System.Lazy<System.Text.Json.JsonSerializerOptions>(CreateSerializerSettings, true);
+        private System.Text.Json.JsonSerializerOptions _instanceSettings;
+
+    #pragma warning disable CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
+        public PlacementsClient(System.Net.Http.HttpClient httpClient)
+    #pragma warning restore CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
+        {
+            _httpClient = httpClient;
+            Initialize();
+        }
+
+        private static System.Text.Json.JsonSerializerOptions CreateSerializerSettings()
+        {
+            var settings = ArmJson.Configured(new System.Text.Json.JsonSerializerOptions());
+            UpdateJsonSerializerSettings(settings);
+            return settings;
+        }
+
+        protected System.Text.Json.JsonSerializerOptions JsonSerializerSettings { get { return _instanceSettings ?? _settings.Value; } }
+
+        static partial void UpdateJsonSerializerSettings(System.Text.Json.JsonSerializerOptions settings);
+
+        partial void Initialize();
+
+        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, string url);
+        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, System.Text.StringBuilder urlBuilder);
+        partial void ProcessResponse(System.Net.Http.HttpClient client, System.Net.Http.HttpResponseMessage response);
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// The members that are not as the placement has them, and in what. POST a nextLink for the next page.
+        /// </summary>
+        /// <remarks>
+        /// The members that are not as the placement has them, and in what. POST a nextLink for the next page. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/drift/action.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="filter">kind eq 'Drift'|'Diff' and member eq '{name}', joined by and.</param>
+        /// <param name="top">At most so many, 1 to 1000.</param>
+        /// <param name="skipToken">From a nextLink.</param>
+        /// <param name="body">The request's body.</param>
+        /// <returns>A page of members, by name.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<DriftPage>> DriftAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string? filter = null, int? top = null, string? skipToken = null, DriftParameters? body = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    var json_ = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(body, JsonSerializerSettings);
+                    var content_ = new System.Net.Http.ByteArrayContent(json_);
+                    content_.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json");
+                    request_.Content = content_;
+                    request_.Method = new System.Net.Http.HttpMethod("POST");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/drift"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/drift");
+                    urlBuilder_.Append('?');
+                    if (filter != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$filter")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(filter, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    if (top != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$top")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(top, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    if (skipToken != null)
+                    {
+                        urlBuilder_.Append(System.Uri.EscapeDataString("$skipToken")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(skipToken, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    }
+                    urlBuilder_.Length--;
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<DriftPage>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<DriftPage>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// The manifests as one member has them, after overrides.
+        /// </summary>
+        /// <remarks>
+        /// The manifests as one member has them, after overrides. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/render/read.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="member">The name of the member.</param>
+        /// <returns>The manifests.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<Rendered>> RenderAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string member, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            if (member == null)
+                throw new System.ArgumentNullException("member");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    request_.Method = new System.Net.Http.HttpMethod("GET");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/render"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/render");
+                    urlBuilder_.Append('?');
+                    urlBuilder_.Append(System.Uri.EscapeDataString("member")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(member, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
+                    urlBuilder_.Length--;
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<Rendered>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<Rendered>(status_, headers_, objectResponse_.Object);
+                        }
+                        else
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
+                        }
+                    }
+                    finally
+                    {
+                        if (disposeResponse_)
+                            response_.Dispose();
+                    }
+                }
+            }
+            finally
+            {
+                if (disposeClient_)
+                    client_.Dispose();
+            }
+        }
+
+        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
+        /// <summary>
+        /// Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing.
+        /// </summary>
+        /// <remarks>
+        /// Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/simulate/action.
+        /// </remarks>
+        /// <param name="subscriptionId">The subscription's id.</param>
+        /// <param name="resourceGroupName">The resource group's name.</param>
+        /// <param name="fleetName">The name of the fleet.</param>
+        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
+        /// <param name="body">The request's body.</param>
+        /// <returns>The members.</returns>
+        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
+        public virtual async System.Threading.Tasks.Task<Answer<Simulated>> SimulateAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, SimulateParameters? body = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
+        {
+            if (subscriptionId == null)
+                throw new System.ArgumentNullException("subscriptionId");
+
+            if (resourceGroupName == null)
+                throw new System.ArgumentNullException("resourceGroupName");
+
+            if (fleetName == null)
+                throw new System.ArgumentNullException("fleetName");
+
+            if (clusterResourcePlacementName == null)
+                throw new System.ArgumentNullException("clusterResourcePlacementName");
+
+            var client_ = _httpClient;
+            var disposeClient_ = false;
+            try
+            {
+                using (var request_ = new System.Net.Http.HttpRequestMessage())
+                {
+                    var json_ = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(body, JsonSerializerSettings);
+                    var content_ = new System.Net.Http.ByteArrayContent(json_);
+                    content_.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json");
+                    request_.Content = content_;
+                    request_.Method = new System.Net.Http.HttpMethod("POST");
+                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
+
+                    var urlBuilder_ = new System.Text.StringBuilder();
+                
+                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/simulate"
+                    urlBuilder_.Append("subscriptions/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/resourceGroups/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/clusterResourcePlacements/");
+                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
+                    urlBuilder_.Append("/simulate");
+
+                    PrepareRequest(client_, request_, urlBuilder_);
+
+                    var url_ = urlBuilder_.ToString();
+                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
+
+                    PrepareRequest(client_, request_, url_);
+
+                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
+                    var disposeResponse_ = true;
+                    try
+                    {
+                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
+                        foreach (var item_ in response_.Headers)
+                            headers_[item_.Key] = item_.Value;
+                        if (response_.Content != null && response_.Content.Headers != null)
+                        {
+                            foreach (var item_ in response_.Content.Headers)
+                                headers_[item_.Key] = item_.Value;
+                        }
+
+                        ProcessResponse(client_, response_);
+
+                        var status_ = (int)response_.StatusCode;
+                        if (status_ == 200)
+                        {
+                            var objectResponse_ = await ReadObjectResponseAsync<Simulated>(response_, headers_, cancellationToken).ConfigureAwait(false);
+                            if (objectResponse_.Object == null)
+                            {
+                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
+                            }
+                            return new Answer<Simulated>(status_, headers_, objectResponse_.Object);
                         }
                         else
                         {
@@ -18510,389 +19025,6 @@ namespace ControlPlane.Sdk
                         if (status_ == 204)
                         {
                             return new Answer(status_, headers_);
-                        }
-                        else
-                        {
-                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
-                            if (objectResponse_.Object == null)
-                            {
-                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
-                            }
-                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
-                        }
-                    }
-                    finally
-                    {
-                        if (disposeResponse_)
-                            response_.Dispose();
-                    }
-                }
-            }
-            finally
-            {
-                if (disposeClient_)
-                    client_.Dispose();
-            }
-        }
-
-        protected struct ObjectResponseResult<T>
-        {
-            public ObjectResponseResult(T responseObject, string responseText)
-            {
-                this.Object = responseObject;
-                this.Text = responseText;
-            }
-
-            public T Object { get; }
-
-            public string Text { get; }
-        }
-
-        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        private static System.Threading.Tasks.Task<string> ReadAsStringAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
-        {
-    #if NET5_0_OR_GREATER
-            return content.ReadAsStringAsync(cancellationToken);
-    #else
-            return content.ReadAsStringAsync();
-    #endif
-        }
-
-        [System.Runtime.CompilerServices.MethodImpl(System.Runtime.CompilerServices.MethodImplOptions.AggressiveInlining)]
-        private static System.Threading.Tasks.Task<System.IO.Stream> ReadAsStreamAsync(System.Net.Http.HttpContent content, System.Threading.CancellationToken cancellationToken)
-        {
-    #if NET5_0_OR_GREATER
-            return content.ReadAsStreamAsync(cancellationToken);
-    #else
-            return content.ReadAsStreamAsync();
-    #endif
-        }
-
-        public bool ReadResponseAsString { get; set; }
-
-        protected virtual async System.Threading.Tasks.Task<ObjectResponseResult<T>> ReadObjectResponseAsync<T>(System.Net.Http.HttpResponseMessage response, System.Collections.Generic.IReadOnlyDictionary<string, System.Collections.Generic.IEnumerable<string>> headers, System.Threading.CancellationToken cancellationToken)
-        {
-            if (response == null || response.Content == null)
-            {
-                return new ObjectResponseResult<T>(default(T)!, string.Empty);
-            }
-
-            if (ReadResponseAsString)
-            {
-                var responseText = await ReadAsStringAsync(response.Content, cancellationToken).ConfigureAwait(false);
-                try
-                {
-                    var typedBody = System.Text.Json.JsonSerializer.Deserialize<T>(responseText, JsonSerializerSettings);
-                    return new ObjectResponseResult<T>(typedBody!, responseText);
-                }
-                catch (System.Text.Json.JsonException exception)
-                {
-                    var message = "Could not deserialize the response body string as " + typeof(T).FullName + ".";
-                    throw new GeneratedClientException(message, (int)response.StatusCode, responseText, headers, exception);
-                }
-            }
-            else
-            {
-                try
-                {
-                    using (var responseStream = await ReadAsStreamAsync(response.Content, cancellationToken).ConfigureAwait(false))
-                    {
-                        var typedBody = await System.Text.Json.JsonSerializer.DeserializeAsync<T>(responseStream, JsonSerializerSettings, cancellationToken).ConfigureAwait(false);
-                        return new ObjectResponseResult<T>(typedBody!, string.Empty);
-                    }
-                }
-                catch (System.Text.Json.JsonException exception)
-                {
-                    var message = "Could not deserialize the response body stream as " + typeof(T).FullName + ".";
-                    throw new GeneratedClientException(message, (int)response.StatusCode, string.Empty, headers, exception);
-                }
-            }
-        }
-
-        private string ConvertToString(object? value, System.Globalization.CultureInfo cultureInfo)
-        {
-            if (value == null)
-            {
-                return "";
-            }
-
-            if (value is System.Enum)
-            {
-                var name = System.Enum.GetName(value.GetType(), value);
-                if (name != null)
-                {
-                    var field_ = System.Reflection.IntrospectionExtensions.GetTypeInfo(value.GetType()).GetDeclaredField(name);
-                    if (field_ != null)
-                    {
-                        var attribute = System.Reflection.CustomAttributeExtensions.GetCustomAttribute(field_, typeof(System.Runtime.Serialization.EnumMemberAttribute)) 
-                            as System.Runtime.Serialization.EnumMemberAttribute;
-                        if (attribute != null)
-                        {
-                            return attribute.Value != null ? attribute.Value : name;
-                        }
-                    }
-
-                    var converted = System.Convert.ToString(System.Convert.ChangeType(value, System.Enum.GetUnderlyingType(value.GetType()), cultureInfo));
-                    return converted == null ? string.Empty : converted;
-                }
-            }
-            else if (value is bool) 
-            {
-                return System.Convert.ToString((bool)value, cultureInfo).ToLowerInvariant();
-            }
-            else if (value is byte[])
-            {
-                return System.Convert.ToBase64String((byte[]) value);
-            }
-            else if (value is string[])
-            {
-                return string.Join(",", (string[])value);
-            }
-            else if (value.GetType().IsArray)
-            {
-                var valueArray = (System.Array)value;
-                var valueTextArray = new string[valueArray.Length];
-                for (var i = 0; i < valueArray.Length; i++)
-                {
-                    valueTextArray[i] = ConvertToString(valueArray.GetValue(i), cultureInfo);
-                }
-                return string.Join(",", valueTextArray);
-            }
-
-            var result = System.Convert.ToString(value, cultureInfo);
-            return result == null ? "" : result;
-        }
-    }
-
-    [System.CodeDom.Compiler.GeneratedCode("NSwag", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
-    public partial class PlacementsClient 
-    {
-        private System.Net.Http.HttpClient _httpClient;
-        private static System.Lazy<System.Text.Json.JsonSerializerOptions> _settings = new System.Lazy<System.Text.Json.JsonSerializerOptions>(CreateSerializerSettings, true);
-        private System.Text.Json.JsonSerializerOptions _instanceSettings;
-
-    #pragma warning disable CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
-        public PlacementsClient(System.Net.Http.HttpClient httpClient)
-    #pragma warning restore CS8618 // Non-nullable field must contain a non-null value when exiting constructor. Consider declaring as nullable.
-        {
-            _httpClient = httpClient;
-            Initialize();
-        }
-
-        private static System.Text.Json.JsonSerializerOptions CreateSerializerSettings()
-        {
-            var settings = ArmJson.Configured(new System.Text.Json.JsonSerializerOptions());
-            UpdateJsonSerializerSettings(settings);
-            return settings;
-        }
-
-        protected System.Text.Json.JsonSerializerOptions JsonSerializerSettings { get { return _instanceSettings ?? _settings.Value; } }
-
-        static partial void UpdateJsonSerializerSettings(System.Text.Json.JsonSerializerOptions settings);
-
-        partial void Initialize();
-
-        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, string url);
-        partial void PrepareRequest(System.Net.Http.HttpClient client, System.Net.Http.HttpRequestMessage request, System.Text.StringBuilder urlBuilder);
-        partial void ProcessResponse(System.Net.Http.HttpClient client, System.Net.Http.HttpResponseMessage response);
-
-        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
-        /// <summary>
-        /// The manifests as one member has them, after overrides.
-        /// </summary>
-        /// <remarks>
-        /// The manifests as one member has them, after overrides. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/render/read.
-        /// </remarks>
-        /// <param name="subscriptionId">The subscription's id.</param>
-        /// <param name="resourceGroupName">The resource group's name.</param>
-        /// <param name="fleetName">The name of the fleet.</param>
-        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
-        /// <param name="member">The name of the member.</param>
-        /// <returns>The manifests.</returns>
-        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
-        public virtual async System.Threading.Tasks.Task<Answer<Rendered>> RenderAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, string member, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
-        {
-            if (subscriptionId == null)
-                throw new System.ArgumentNullException("subscriptionId");
-
-            if (resourceGroupName == null)
-                throw new System.ArgumentNullException("resourceGroupName");
-
-            if (fleetName == null)
-                throw new System.ArgumentNullException("fleetName");
-
-            if (clusterResourcePlacementName == null)
-                throw new System.ArgumentNullException("clusterResourcePlacementName");
-
-            if (member == null)
-                throw new System.ArgumentNullException("member");
-
-            var client_ = _httpClient;
-            var disposeClient_ = false;
-            try
-            {
-                using (var request_ = new System.Net.Http.HttpRequestMessage())
-                {
-                    request_.Method = new System.Net.Http.HttpMethod("GET");
-                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
-
-                    var urlBuilder_ = new System.Text.StringBuilder();
-                
-                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/render"
-                    urlBuilder_.Append("subscriptions/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/resourceGroups/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/clusterResourcePlacements/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/render");
-                    urlBuilder_.Append('?');
-                    urlBuilder_.Append(System.Uri.EscapeDataString("member")).Append('=').Append(System.Uri.EscapeDataString(ConvertToString(member, System.Globalization.CultureInfo.InvariantCulture))).Append('&');
-                    urlBuilder_.Length--;
-
-                    PrepareRequest(client_, request_, urlBuilder_);
-
-                    var url_ = urlBuilder_.ToString();
-                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
-
-                    PrepareRequest(client_, request_, url_);
-
-                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
-                    var disposeResponse_ = true;
-                    try
-                    {
-                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
-                        foreach (var item_ in response_.Headers)
-                            headers_[item_.Key] = item_.Value;
-                        if (response_.Content != null && response_.Content.Headers != null)
-                        {
-                            foreach (var item_ in response_.Content.Headers)
-                                headers_[item_.Key] = item_.Value;
-                        }
-
-                        ProcessResponse(client_, response_);
-
-                        var status_ = (int)response_.StatusCode;
-                        if (status_ == 200)
-                        {
-                            var objectResponse_ = await ReadObjectResponseAsync<Rendered>(response_, headers_, cancellationToken).ConfigureAwait(false);
-                            if (objectResponse_.Object == null)
-                            {
-                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
-                            }
-                            return new Answer<Rendered>(status_, headers_, objectResponse_.Object);
-                        }
-                        else
-                        {
-                            var objectResponse_ = await ReadObjectResponseAsync<ErrorResponse>(response_, headers_, cancellationToken).ConfigureAwait(false);
-                            if (objectResponse_.Object == null)
-                            {
-                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
-                            }
-                            throw new GeneratedClientException<ErrorResponse>("An ARM error.", status_, objectResponse_.Text, headers_, objectResponse_.Object, null);
-                        }
-                    }
-                    finally
-                    {
-                        if (disposeResponse_)
-                            response_.Dispose();
-                    }
-                }
-            }
-            finally
-            {
-                if (disposeClient_)
-                    client_.Dispose();
-            }
-        }
-
-        /// <param name="cancellationToken">A cancellation token that can be used by other objects or threads to receive notice of cancellation.</param>
-        /// <summary>
-        /// Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing.
-        /// </summary>
-        /// <remarks>
-        /// Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing. Needs Microsoft.ContainerService/fleets/clusterResourcePlacements/simulate/action.
-        /// </remarks>
-        /// <param name="subscriptionId">The subscription's id.</param>
-        /// <param name="resourceGroupName">The resource group's name.</param>
-        /// <param name="fleetName">The name of the fleet.</param>
-        /// <param name="clusterResourcePlacementName">The name of the clusterResourcePlacement.</param>
-        /// <param name="body">The request's body.</param>
-        /// <returns>The members.</returns>
-        /// <exception cref="GeneratedClientException">A server side error occurred.</exception>
-        public virtual async System.Threading.Tasks.Task<Answer<Simulated>> SimulateAsync(string subscriptionId, string resourceGroupName, string fleetName, string clusterResourcePlacementName, SimulateParameters? body = null, System.Threading.CancellationToken cancellationToken = default(System.Threading.CancellationToken))
-        {
-            if (subscriptionId == null)
-                throw new System.ArgumentNullException("subscriptionId");
-
-            if (resourceGroupName == null)
-                throw new System.ArgumentNullException("resourceGroupName");
-
-            if (fleetName == null)
-                throw new System.ArgumentNullException("fleetName");
-
-            if (clusterResourcePlacementName == null)
-                throw new System.ArgumentNullException("clusterResourcePlacementName");
-
-            var client_ = _httpClient;
-            var disposeClient_ = false;
-            try
-            {
-                using (var request_ = new System.Net.Http.HttpRequestMessage())
-                {
-                    var json_ = System.Text.Json.JsonSerializer.SerializeToUtf8Bytes(body, JsonSerializerSettings);
-                    var content_ = new System.Net.Http.ByteArrayContent(json_);
-                    content_.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse("application/json");
-                    request_.Content = content_;
-                    request_.Method = new System.Net.Http.HttpMethod("POST");
-                    request_.Headers.Accept.Add(System.Net.Http.Headers.MediaTypeWithQualityHeaderValue.Parse("application/json"));
-
-                    var urlBuilder_ = new System.Text.StringBuilder();
-                
-                    // Operation Path: "subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/simulate"
-                    urlBuilder_.Append("subscriptions/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(subscriptionId, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/resourceGroups/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(resourceGroupName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/providers/Microsoft.ContainerService/fleets/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(fleetName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/clusterResourcePlacements/");
-                    urlBuilder_.Append(System.Uri.EscapeDataString(ConvertToString(clusterResourcePlacementName, System.Globalization.CultureInfo.InvariantCulture)));
-                    urlBuilder_.Append("/simulate");
-
-                    PrepareRequest(client_, request_, urlBuilder_);
-
-                    var url_ = urlBuilder_.ToString();
-                    request_.RequestUri = new System.Uri(url_, System.UriKind.RelativeOrAbsolute);
-
-                    PrepareRequest(client_, request_, url_);
-
-                    var response_ = await client_.SendAsync(request_, System.Net.Http.HttpCompletionOption.ResponseHeadersRead, cancellationToken).ConfigureAwait(false);
-                    var disposeResponse_ = true;
-                    try
-                    {
-                        var headers_ = new System.Collections.Generic.Dictionary<string, System.Collections.Generic.IEnumerable<string>>();
-                        foreach (var item_ in response_.Headers)
-                            headers_[item_.Key] = item_.Value;
-                        if (response_.Content != null && response_.Content.Headers != null)
-                        {
-                            foreach (var item_ in response_.Content.Headers)
-                                headers_[item_.Key] = item_.Value;
-                        }
-
-                        ProcessResponse(client_, response_);
-
-                        var status_ = (int)response_.StatusCode;
-                        if (status_ == 200)
-                        {
-                            var objectResponse_ = await ReadObjectResponseAsync<Simulated>(response_, headers_, cancellationToken).ConfigureAwait(false);
-                            if (objectResponse_.Object == null)
-                            {
-                                throw new GeneratedClientException("Response was null which was not expected.", status_, objectResponse_.Text, headers_, null);
-                            }
-                            return new Answer<Simulated>(status_, headers_, objectResponse_.Object);
                         }
                         else
                         {
@@ -33455,17 +33587,29 @@ namespace ControlPlane.Sdk
     }
 
     /// <summary>
-    /// How the objects come to be on a member.
+    /// How the objects come to be on a member (KubeFleet, applyStrategy). Fields that a cluster fills in itself are never a difference.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class ApplyStrategy
     {
 
+        [System.Text.Json.Serialization.JsonPropertyName("type")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ApplyStrategyType>))]
+        public ApplyStrategyType? Type { get; set; } = default!;
+
         /// <summary>
-        /// Take fields that another manager has set; else such an object is not applied and says so.
+        /// Take fields that another manager has set; else such an object is not applied and says so. What the placement had set already it takes back in any case.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("force")]
         public bool? Force { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("comparisonOption")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ComparisonOption>))]
+        public ComparisonOption? ComparisonOption { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("whenToApply")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<WhenToApply>))]
+        public WhenToApply? WhenToApply { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("whenToTakeOver")]
         [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<WhenToTakeOver>))]
@@ -33483,17 +33627,44 @@ namespace ControlPlane.Sdk
     }
 
     /// <summary>
-    /// How the objects come to be on a member.
+    /// ReportDiff writes nothing to the members: how they differ from the placement is reported, and a member whose report is complete counts as healthy.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public enum ApplyStrategyType
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"ServerSideApply")]
+        ServerSideApply = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"ReportDiff")]
+        ReportDiff = 1,
+
+    }
+
+    /// <summary>
+    /// How the objects come to be on a member (KubeFleet, applyStrategy). Fields that a cluster fills in itself are never a difference.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class ApplyStrategyUpdate
     {
 
+        [System.Text.Json.Serialization.JsonPropertyName("type")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ApplyStrategyType>))]
+        public ApplyStrategyType? Type { get; set; } = default!;
+
         /// <summary>
-        /// Take fields that another manager has set; else such an object is not applied and says so.
+        /// Take fields that another manager has set; else such an object is not applied and says so. What the placement had set already it takes back in any case.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("force")]
         public bool? Force { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("comparisonOption")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<ComparisonOption>))]
+        public ComparisonOption? ComparisonOption { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("whenToApply")]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<WhenToApply>))]
+        public WhenToApply? WhenToApply { get; set; } = default!;
 
         [System.Text.Json.Serialization.JsonPropertyName("whenToTakeOver")]
         [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<WhenToTakeOver>))]
@@ -34496,6 +34667,36 @@ namespace ControlPlane.Sdk
         [System.Text.Json.Serialization.JsonPropertyName("error")]
         public ErrorDetail? Error { get; set; } = default!;
 
+        /// <summary>
+        /// Fields that somebody has changed since they were applied.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("driftedFields")]
+        public int? DriftedFields { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("firstDriftedObservedTime")]
+        public System.DateTimeOffset? FirstDriftedObservedTime { get; set; } = default!;
+
+        /// <summary>
+        /// Fields that differ from the placement and never were as it has them: what ReportDiff found, or why an object is not taken over.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("differingFields")]
+        public int? DifferingFields { get; set; } = default!;
+
+        /// <summary>
+        /// How often something had drifted and was brought back.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("repairs")]
+        public int? Repairs { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("lastRepairTime")]
+        public System.DateTimeOffset? LastRepairTime { get; set; } = default!;
+
+        /// <summary>
+        /// What it was.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("lastRepair")]
+        public string? LastRepair { get; set; } = default!;
+
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
         [System.Text.Json.Serialization.JsonExtensionData]
@@ -34894,6 +35095,24 @@ namespace ControlPlane.Sdk
 
         [System.Runtime.Serialization.EnumMember(Value = @"Removing")]
         Removing = 5,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"DiffReported")]
+        DiffReported = 6,
+
+    }
+
+    /// <summary>
+    /// What is compared: the fields that a manifest names, or also every other field that somebody has set on the object.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public enum ComparisonOption
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"PartialComparison")]
+        PartialComparison = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"FullComparison")]
+        FullComparison = 1,
 
     }
 
@@ -35894,6 +36113,105 @@ namespace ControlPlane.Sdk
 
     }
 
+    /// <summary>
+    /// Drift: it was as the placement has it, and somebody has changed it since. Diff: it never was.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public enum DifferenceKind
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"Drift")]
+        Drift = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"Diff")]
+        Diff = 1,
+
+    }
+
+    /// <summary>
+    /// A field that is not as the placement has it.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DifferenceShown
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("kind")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        [System.Text.Json.Serialization.JsonConverter(typeof(System.Text.Json.Serialization.JsonStringEnumConverter<DifferenceKind>))]
+        public DifferenceKind Kind { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("resource")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public DifferingResource Resource { get; set; } = new DifferingResource();
+
+        /// <summary>
+        /// A JSON pointer; empty for the whole object.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("path")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Path { get; set; } = default!;
+
+        /// <summary>
+        /// Absent when the member has none. Of a Secret no value is ever told.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("valueInMember")]
+        public string? ValueInMember { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("valueInHub")]
+        public string? ValueInHub { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("firstObservedTime")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public System.DateTimeOffset FirstObservedTime { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("lastObservedTime")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public System.DateTimeOffset LastObservedTime { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// The object by what it is.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DifferingResource
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("group")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Group { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("kind")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Kind { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("namespace")]
+        public string? Namespace { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Name { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class DirectoryReference
     {
@@ -36065,6 +36383,115 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("minAvailable")]
         public string? MinAvailable { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// Members that differ, and how many are looked at because of this call.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DriftPage
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("value")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public System.Collections.Generic.IReadOnlyList<DriftShown> Value { get; set; } = new System.Collections.Generic.List<DriftShown>();
+
+        [System.Text.Json.Serialization.JsonPropertyName("nextLink")]
+        public string? NextLink { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("refreshing")]
+        public int? Refreshing { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DriftParameters
+    {
+
+        /// <summary>
+        /// Have the members looked at now; what is found is told by the next call.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("refresh")]
+        public bool? Refresh { get; set; } = default!;
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DriftProperties
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("memberId")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string MemberId { get; set; } = default!;
+
+        /// <summary>
+        /// At most 100 are kept of a member.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("differences")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public System.Collections.Generic.IReadOnlyList<DifferenceShown> Differences { get; set; } = new System.Collections.Generic.List<DifferenceShown>();
+
+        private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
+
+        [System.Text.Json.Serialization.JsonExtensionData]
+        public System.Collections.Generic.IDictionary<string, object> AdditionalProperties
+        {
+            get { return _additionalProperties ?? (_additionalProperties = new System.Collections.Generic.Dictionary<string, object>()); }
+            set { _additionalProperties = value; }
+        }
+
+    }
+
+    /// <summary>
+    /// A member that differs.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public partial class DriftShown
+    {
+
+        [System.Text.Json.Serialization.JsonPropertyName("id")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Id { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("name")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Name { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("type")]
+        [System.ComponentModel.DataAnnotations.Required(AllowEmptyStrings = true)]
+        public string Type { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("properties")]
+        [System.ComponentModel.DataAnnotations.Required]
+        public DriftProperties Properties { get; set; } = new DriftProperties();
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -40388,7 +40815,8 @@ namespace ControlPlane.Sdk
     }
 
     /// <summary>
-    /// How many members stand where. ControlPlane.Contracts.Fleets.PlacementSummary.Available, ControlPlane.Contracts.Fleets.PlacementSummary.Failed and ControlPlane.Contracts.Fleets.PlacementSummary.Progressing add up to ControlPlane.Contracts.Fleets.PlacementSummary.Selected.
+    /// How many members stand where. ControlPlane.Contracts.Fleets.PlacementSummary.Available, ControlPlane.Contracts.Fleets.PlacementSummary.Failed and ControlPlane.Contracts.Fleets.PlacementSummary.Progressing add up to ControlPlane.Contracts.Fleets.PlacementSummary.Selected; a member that only reports is available when it has.
+    /// <br/>ControlPlane.Contracts.Fleets.PlacementSummary.Drifted and ControlPlane.Contracts.Fleets.PlacementSummary.Differing are among them all: members with drift, and with any difference.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public partial class PlacementSummary
@@ -40411,6 +40839,12 @@ namespace ControlPlane.Sdk
 
         [System.Text.Json.Serialization.JsonPropertyName("removing")]
         public int Removing { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("drifted")]
+        public int? Drifted { get; set; } = default!;
+
+        [System.Text.Json.Serialization.JsonPropertyName("differing")]
+        public int? Differing { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -42263,7 +42697,7 @@ namespace ControlPlane.Sdk
         public RemediationTarget? Target { get; set; } = default!;
 
         /// <summary>
-        /// Stages, as of an update run; without it and without an updateStrategyId the clusters are updated one by one.
+        /// Stages, as of an update run; without it and without an updateStrategyId there is one stage.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("strategy")]
         public object? Strategy { get; set; } = default!;
@@ -42273,6 +42707,12 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("updateStrategyId")]
         public string? UpdateStrategyId { get; set; } = default!;
+
+        /// <summary>
+        /// Without a strategy, how many clusters are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxConcurrency")]
+        public string? MaxConcurrency { get; set; } = default!;
 
         /// <summary>
         /// The name of the update run that is made; one is made up when absent.
@@ -44996,6 +45436,12 @@ namespace ControlPlane.Sdk
         public System.Collections.Generic.IReadOnlyList<string>? Members { get; set; } = default!;
 
         /// <summary>
+        /// Of a run without a strategy, how many members are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxConcurrency")]
+        public string? MaxConcurrency { get; set; } = default!;
+
+        /// <summary>
         /// How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("maxFailures")]
@@ -45143,6 +45589,12 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("members")]
         public System.Collections.Generic.IReadOnlyList<string>? Members { get; set; } = default!;
+
+        /// <summary>
+        /// Of a run without a strategy, how many members are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("maxConcurrency")]
+        public string? MaxConcurrency { get; set; } = default!;
 
         /// <summary>
         /// How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done.
@@ -46201,7 +46653,22 @@ namespace ControlPlane.Sdk
     }
 
     /// <summary>
-    /// Whether an object that was on the member already becomes the placement's (KubeFleet, applyStrategy.whenToTakeOver).
+    /// Whether what has drifted since it was applied is repaired, or left until there is a new revision.
+    /// </summary>
+    [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
+    public enum WhenToApply
+    {
+
+        [System.Runtime.Serialization.EnumMember(Value = @"Always")]
+        Always = 0,
+
+        [System.Runtime.Serialization.EnumMember(Value = @"IfNotDrifted")]
+        IfNotDrifted = 1,
+
+    }
+
+    /// <summary>
+    /// Whether an object that was on the member already becomes the placement's; IfNoDiff: only when it is as the placement would have it.
     /// </summary>
     [System.CodeDom.Compiler.GeneratedCode("NJsonSchema", "14.7.1.0 (NJsonSchema v11.6.1.0 (Newtonsoft.Json v13.0.0.0))")]
     public enum WhenToTakeOver
@@ -46210,8 +46677,11 @@ namespace ControlPlane.Sdk
         [System.Runtime.Serialization.EnumMember(Value = @"Always")]
         Always = 0,
 
+        [System.Runtime.Serialization.EnumMember(Value = @"IfNoDiff")]
+        IfNoDiff = 1,
+
         [System.Runtime.Serialization.EnumMember(Value = @"Never")]
-        Never = 1,
+        Never = 2,
 
     }
 

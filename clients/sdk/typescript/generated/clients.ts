@@ -7466,12 +7466,13 @@ export class PlacementClustersClient {
      * @param resourceGroupName The resource group's name.
      * @param fleetName The name of the fleet.
      * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
-     * @param state (optional) Only members in this state: Available, Progressing, Failed, Offline, Pending or Removing.
+     * @param state (optional) Only members in this state: Available, Progressing, Failed, Offline, Pending, Removing, DiffReported.
+     * @param filter (optional) state eq '{state}' and drifted eq true|false; joined by and.
      * @param top (optional) At most so many, 1 to 1000.
      * @param skipToken (optional) From a nextLink.
      * @return A page of members, by name.
      */
-    list(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, state?: string | undefined, top?: number | undefined, skipToken?: string | undefined, signal?: AbortSignal): Promise<Answer<ClusterShownListResult>> {
+    list(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, state?: string | undefined, filter?: string | undefined, top?: number | undefined, skipToken?: string | undefined, signal?: AbortSignal): Promise<Answer<ClusterShownListResult>> {
         let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/clusters?";
         if (subscriptionId === undefined || subscriptionId === null)
             throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
@@ -7489,6 +7490,10 @@ export class PlacementClustersClient {
             throw new globalThis.Error("The parameter 'state' cannot be null.");
         else if (state !== undefined)
             url_ += "state=" + encodeURIComponent("" + state) + "&";
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
         if (top === null)
             throw new globalThis.Error("The parameter 'top' cannot be null.");
         else if (top !== undefined)
@@ -7519,6 +7524,212 @@ export class PlacementClustersClient {
             return response.text().then((_responseText) => {
             let result200: any = null;
             result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ClusterShownListResult;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+}
+
+export class PlacementsClient {
+    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
+    private baseUrl: string;
+    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
+
+    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
+        this.http = http ? http : window as any;
+        this.baseUrl = baseUrl ?? "";
+    }
+
+    /**
+     * The members that are not as the placement has them, and in what. POST a nextLink for the next page.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param filter (optional) kind eq 'Drift'|'Diff' and member eq '{name}', joined by and.
+     * @param top (optional) At most so many, 1 to 1000.
+     * @param skipToken (optional) From a nextLink.
+     * @param body (optional) The request's body.
+     * @return A page of members, by name.
+     */
+    drift(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, filter?: string | undefined, top?: number | undefined, skipToken?: string | undefined, body?: DriftParameters | undefined, signal?: AbortSignal): Promise<Answer<DriftPage>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/drift?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (filter === null)
+            throw new globalThis.Error("The parameter 'filter' cannot be null.");
+        else if (filter !== undefined)
+            url_ += "$filter=" + encodeURIComponent("" + filter) + "&";
+        if (top === null)
+            throw new globalThis.Error("The parameter 'top' cannot be null.");
+        else if (top !== undefined)
+            url_ += "$top=" + encodeURIComponent("" + top) + "&";
+        if (skipToken === null)
+            throw new globalThis.Error("The parameter 'skipToken' cannot be null.");
+        else if (skipToken !== undefined)
+            url_ += "$skipToken=" + encodeURIComponent("" + skipToken) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processDrift(_response);
+        });
+    }
+
+    protected processDrift(response: Response): Promise<Answer<DriftPage>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as DriftPage;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * The manifests as one member has them, after overrides.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param member The name of the member.
+     * @return The manifests.
+     */
+    render(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, member: string, signal?: AbortSignal): Promise<Answer<Rendered>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/render?";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        if (member === undefined || member === null)
+            throw new globalThis.Error("The parameter 'member' must be defined and cannot be null.");
+        else
+            url_ += "member=" + encodeURIComponent("" + member) + "&";
+        url_ = url_.replace(/[?&]$/, "");
+
+        let options_: RequestInit = {
+            method: "GET",
+            signal,
+            headers: {
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processRender(_response);
+        });
+    }
+
+    protected processRender(response: Response): Promise<Answer<Rendered>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Rendered;
+            return new Answer(status, _headers, result200);
+            });
+        } else {
+            return response.text().then((_responseText) => {
+            let resultdefault: any = null;
+            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
+            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
+            });
+        }
+    }
+
+    /**
+     * Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing.
+     * @param subscriptionId The subscription's id.
+     * @param resourceGroupName The resource group's name.
+     * @param fleetName The name of the fleet.
+     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
+     * @param body (optional) The request's body.
+     * @return The members.
+     */
+    simulate(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body?: SimulateParameters | undefined, signal?: AbortSignal): Promise<Answer<Simulated>> {
+        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/simulate";
+        if (subscriptionId === undefined || subscriptionId === null)
+            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
+        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
+        if (resourceGroupName === undefined || resourceGroupName === null)
+            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
+        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
+        if (fleetName === undefined || fleetName === null)
+            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
+        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
+        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
+            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
+        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
+        url_ = url_.replace(/[?&]$/, "");
+
+        const content_ = JSON.stringify(body);
+
+        let options_: RequestInit = {
+            body: content_,
+            method: "POST",
+            signal,
+            headers: {
+                "Content-Type": "application/json",
+                "Accept": "application/json"
+            }
+        };
+
+        return this.http.fetch(url_, options_).then((_response: Response) => {
+            return this.processSimulate(_response);
+        });
+    }
+
+    protected processSimulate(response: Response): Promise<Answer<Simulated>> {
+        const status = response.status;
+        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
+        if (status === 200) {
+            return response.text().then((_responseText) => {
+            let result200: any = null;
+            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Simulated;
             return new Answer(status, _headers, result200);
             });
         } else {
@@ -7914,137 +8125,6 @@ export class PlacementEvictionsClient {
         } else if (status === 204) {
             return response.text().then((_responseText) => {
             return new Answer(status, _headers, null as any);
-            });
-        } else {
-            return response.text().then((_responseText) => {
-            let resultdefault: any = null;
-            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
-            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
-            });
-        }
-    }
-}
-
-export class PlacementsClient {
-    private http: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> };
-    private baseUrl: string;
-    protected jsonParseReviver: ((key: string, value: any) => any) | undefined = undefined;
-
-    constructor(baseUrl?: string, http?: { fetch(url: RequestInfo, init?: RequestInit): Promise<Response> }) {
-        this.http = http ? http : window as any;
-        this.baseUrl = baseUrl ?? "";
-    }
-
-    /**
-     * The manifests as one member has them, after overrides.
-     * @param subscriptionId The subscription's id.
-     * @param resourceGroupName The resource group's name.
-     * @param fleetName The name of the fleet.
-     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
-     * @param member The name of the member.
-     * @return The manifests.
-     */
-    render(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, member: string, signal?: AbortSignal): Promise<Answer<Rendered>> {
-        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/render?";
-        if (subscriptionId === undefined || subscriptionId === null)
-            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
-        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
-        if (resourceGroupName === undefined || resourceGroupName === null)
-            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
-        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
-        if (fleetName === undefined || fleetName === null)
-            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
-        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
-        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
-            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
-        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
-        if (member === undefined || member === null)
-            throw new globalThis.Error("The parameter 'member' must be defined and cannot be null.");
-        else
-            url_ += "member=" + encodeURIComponent("" + member) + "&";
-        url_ = url_.replace(/[?&]$/, "");
-
-        let options_: RequestInit = {
-            method: "GET",
-            signal,
-            headers: {
-                "Accept": "application/json"
-            }
-        };
-
-        return this.http.fetch(url_, options_).then((_response: Response) => {
-            return this.processRender(_response);
-        });
-    }
-
-    protected processRender(response: Response): Promise<Answer<Rendered>> {
-        const status = response.status;
-        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
-        if (status === 200) {
-            return response.text().then((_responseText) => {
-            let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Rendered;
-            return new Answer(status, _headers, result200);
-            });
-        } else {
-            return response.text().then((_responseText) => {
-            let resultdefault: any = null;
-            resultdefault = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as ErrorResponse;
-            return throwException("An ARM error.", status, _responseText, _headers, resultdefault);
-            });
-        }
-    }
-
-    /**
-     * Which members the placement would go to, and in which stages, were its policy as it is or as given. Changes nothing.
-     * @param subscriptionId The subscription's id.
-     * @param resourceGroupName The resource group's name.
-     * @param fleetName The name of the fleet.
-     * @param clusterResourcePlacementName The name of the clusterResourcePlacement.
-     * @param body (optional) The request's body.
-     * @return The members.
-     */
-    simulate(subscriptionId: string, resourceGroupName: string, fleetName: string, clusterResourcePlacementName: string, body?: SimulateParameters | undefined, signal?: AbortSignal): Promise<Answer<Simulated>> {
-        let url_ = this.baseUrl + "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.ContainerService/fleets/{fleetName}/clusterResourcePlacements/{clusterResourcePlacementName}/simulate";
-        if (subscriptionId === undefined || subscriptionId === null)
-            throw new globalThis.Error("The parameter 'subscriptionId' must be defined.");
-        url_ = url_.replace("{subscriptionId}", encodeURIComponent("" + subscriptionId));
-        if (resourceGroupName === undefined || resourceGroupName === null)
-            throw new globalThis.Error("The parameter 'resourceGroupName' must be defined.");
-        url_ = url_.replace("{resourceGroupName}", encodeURIComponent("" + resourceGroupName));
-        if (fleetName === undefined || fleetName === null)
-            throw new globalThis.Error("The parameter 'fleetName' must be defined.");
-        url_ = url_.replace("{fleetName}", encodeURIComponent("" + fleetName));
-        if (clusterResourcePlacementName === undefined || clusterResourcePlacementName === null)
-            throw new globalThis.Error("The parameter 'clusterResourcePlacementName' must be defined.");
-        url_ = url_.replace("{clusterResourcePlacementName}", encodeURIComponent("" + clusterResourcePlacementName));
-        url_ = url_.replace(/[?&]$/, "");
-
-        const content_ = JSON.stringify(body);
-
-        let options_: RequestInit = {
-            body: content_,
-            method: "POST",
-            signal,
-            headers: {
-                "Content-Type": "application/json",
-                "Accept": "application/json"
-            }
-        };
-
-        return this.http.fetch(url_, options_).then((_response: Response) => {
-            return this.processSimulate(_response);
-        });
-    }
-
-    protected processSimulate(response: Response): Promise<Answer<Simulated>> {
-        const status = response.status;
-        let _headers: any = {}; if (response.headers && response.headers.forEach) { response.headers.forEach((v: any, k: any) => _headers[k] = v); };
-        if (status === 200) {
-            return response.text().then((_responseText) => {
-            let result200: any = null;
-            result200 = _responseText === "" ? null : JSON.parse(_responseText, this.jsonParseReviver) as Simulated;
-            return new Answer(status, _headers, result200);
             });
         } else {
             return response.text().then((_responseText) => {
@@ -13935,19 +14015,31 @@ export interface ApplicationBody {
     [key: string]: any;
 }
 
-/** How the objects come to be on a member. */
+/** How the objects come to be on a member (KubeFleet, applyStrategy). Fields that a cluster fills in itself are never a difference. */
 export interface ApplyStrategy {
-    /** Take fields that another manager has set; else such an object is not applied and says so. */
+    type?: ApplyStrategyType;
+    /** Take fields that another manager has set; else such an object is not applied and says so. What the placement had set already it takes back in any case. */
     force?: boolean;
+    comparisonOption?: ComparisonOption;
+    whenToApply?: WhenToApply;
     whenToTakeOver?: WhenToTakeOver;
 
     [key: string]: any;
 }
 
-/** How the objects come to be on a member. */
+/** ReportDiff writes nothing to the members: how they differ from the placement is reported, and a member whose report is complete counts as healthy. */
+export enum ApplyStrategyType {
+    ServerSideApply = "ServerSideApply",
+    ReportDiff = "ReportDiff",
+}
+
+/** How the objects come to be on a member (KubeFleet, applyStrategy). Fields that a cluster fills in itself are never a difference. */
 export interface ApplyStrategyUpdate {
-    /** Take fields that another manager has set; else such an object is not applied and says so. */
+    type?: ApplyStrategyType;
+    /** Take fields that another manager has set; else such an object is not applied and says so. What the placement had set already it takes back in any case. */
     force?: boolean | undefined;
+    comparisonOption?: ComparisonOption;
+    whenToApply?: WhenToApply;
     whenToTakeOver?: WhenToTakeOver;
 
     [key: string]: any;
@@ -14276,6 +14368,16 @@ export interface ClusterProperties {
     appliedRevision: number;
     lastTransitionTime: string;
     error?: ErrorDetail;
+    /** Fields that somebody has changed since they were applied. */
+    driftedFields?: number;
+    firstDriftedObservedTime?: string | undefined;
+    /** Fields that differ from the placement and never were as it has them: what ReportDiff found, or why an object is not taken over. */
+    differingFields?: number;
+    /** How often something had drifted and was brought back. */
+    repairs?: number;
+    lastRepairTime?: string | undefined;
+    /** What it was. */
+    lastRepair?: string | undefined;
 
     [key: string]: any;
 }
@@ -14405,6 +14507,13 @@ export enum ClusterState {
     Offline = "Offline",
     Pending = "Pending",
     Removing = "Removing",
+    DiffReported = "DiffReported",
+}
+
+/** What is compared: the fields that a manifest names, or also every other field that somebody has set on the object. */
+export enum ComparisonOption {
+    PartialComparison = "PartialComparison",
+    FullComparison = "FullComparison",
 }
 
 /** Whether the clusters keep the policies that are assigned to them. */
@@ -14728,6 +14837,37 @@ export enum DetailedStatus {
     Error = "Error",
 }
 
+/** Drift: it was as the placement has it, and somebody has changed it since. Diff: it never was. */
+export enum DifferenceKind {
+    Drift = "Drift",
+    Diff = "Diff",
+}
+
+/** A field that is not as the placement has it. */
+export interface DifferenceShown {
+    kind: DifferenceKind;
+    resource: DifferingResource;
+    /** A JSON pointer; empty for the whole object. */
+    path: string;
+    /** Absent when the member has none. Of a Secret no value is ever told. */
+    valueInMember?: string | undefined;
+    valueInHub?: string | undefined;
+    firstObservedTime: string;
+    lastObservedTime: string;
+
+    [key: string]: any;
+}
+
+/** The object by what it is. */
+export interface DifferingResource {
+    group: string;
+    kind: string;
+    namespace?: string | undefined;
+    name: string;
+
+    [key: string]: any;
+}
+
 export interface DirectoryReference {
     "@odata.id": string;
 
@@ -14784,6 +14924,40 @@ export interface DisruptionBudgetUpdate {
     maxUnavailable?: string | undefined;
     /** At least so many members must have it: a number, or a percentage of those that shall have it, rounded up. */
     minAvailable?: string | undefined;
+
+    [key: string]: any;
+}
+
+/** Members that differ, and how many are looked at because of this call. */
+export interface DriftPage {
+    value: DriftShown[];
+    nextLink?: string | undefined;
+    refreshing?: number | undefined;
+
+    [key: string]: any;
+}
+
+export interface DriftParameters {
+    /** Have the members looked at now; what is found is told by the next call. */
+    refresh?: boolean;
+
+    [key: string]: any;
+}
+
+export interface DriftProperties {
+    memberId: string;
+    /** At most 100 are kept of a member. */
+    differences: DifferenceShown[];
+
+    [key: string]: any;
+}
+
+/** A member that differs. */
+export interface DriftShown {
+    readonly id: string;
+    readonly name: string;
+    readonly type: string;
+    properties: DriftProperties;
 
     [key: string]: any;
 }
@@ -16162,7 +16336,7 @@ export interface PlacementPolicyUpdate {
     [key: string]: any;
 }
 
-/** How many members stand where. ControlPlane.Contracts.Fleets.PlacementSummary.Available, ControlPlane.Contracts.Fleets.PlacementSummary.Failed and ControlPlane.Contracts.Fleets.PlacementSummary.Progressing add up to ControlPlane.Contracts.Fleets.PlacementSummary.Selected. */
+/** How many members stand where. ControlPlane.Contracts.Fleets.PlacementSummary.Available, ControlPlane.Contracts.Fleets.PlacementSummary.Failed and ControlPlane.Contracts.Fleets.PlacementSummary.Progressing add up to ControlPlane.Contracts.Fleets.PlacementSummary.Selected; a member that only reports is available when it has. ControlPlane.Contracts.Fleets.PlacementSummary.Drifted and ControlPlane.Contracts.Fleets.PlacementSummary.Differing are among them all: members with drift, and with any difference. */
 export interface PlacementSummary {
     selected: number;
     available: number;
@@ -16170,6 +16344,8 @@ export interface PlacementSummary {
     failed: number;
     offline: number;
     removing: number;
+    drifted?: number;
+    differing?: number;
 
     [key: string]: any;
 }
@@ -16764,10 +16940,12 @@ export interface RemediateParameters {
     /** As of the fleet's insights: `{name} eq|ne '{value}'`, joined by and. */
     filter?: string | undefined;
     target?: RemediationTarget;
-    /** Stages, as of an update run; without it and without an updateStrategyId the clusters are updated one by one. */
+    /** Stages, as of an update run; without it and without an updateStrategyId there is one stage. */
     strategy?: any;
     /** The id of an update strategy of the fleet. */
     updateStrategyId?: string | undefined;
+    /** Without a strategy, how many clusters are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one. */
+    maxConcurrency?: string | undefined;
     /** The name of the update run that is made; one is made up when absent. */
     updateRunName?: string | undefined;
 
@@ -17648,6 +17826,8 @@ export interface UpdateRunProperties {
     managedClusterUpdate: ManagedClusterUpdate;
     /** Only these members, by name, such as those that have to be remedied; none: all that the strategy names. */
     members?: string[];
+    /** Of a run without a strategy, how many members are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one. */
+    maxConcurrency?: string | undefined;
     /** How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done. */
     maxFailures?: string;
     /** A member that is not updated after so many seconds counts as failed. */
@@ -17696,6 +17876,8 @@ export interface UpdateRunUpdateProperties {
     managedClusterUpdate?: ManagedClusterUpdateUpdate;
     /** Only these members, by name, such as those that have to be remedied; none: all that the strategy names. */
     members?: string[] | undefined;
+    /** Of a run without a strategy, how many members are updated at once: a number, or a percentage, rounded down but at least 1. Absent: one. */
+    maxConcurrency?: string | undefined;
     /** How many members may fail: a number, or a percentage of all, rounded up. One more ends the run when those that are being updated are done. */
     maxFailures?: string | undefined;
     /** A member that is not updated after so many seconds counts as failed. */
@@ -18034,9 +18216,16 @@ export interface WhatIfResult {
     [key: string]: any;
 }
 
-/** Whether an object that was on the member already becomes the placement's (KubeFleet, applyStrategy.whenToTakeOver). */
+/** Whether what has drifted since it was applied is repaired, or left until there is a new revision. */
+export enum WhenToApply {
+    Always = "Always",
+    IfNotDrifted = "IfNotDrifted",
+}
+
+/** Whether an object that was on the member already becomes the placement's; IfNoDiff: only when it is as the placement would have it. */
 export enum WhenToTakeOver {
     Always = "Always",
+    IfNoDiff = "IfNoDiff",
     Never = "Never",
 }
 
