@@ -95,7 +95,7 @@ internal sealed class OpenApiSchemas
             Type = JsonSchemaType.Object,
             Description = wanted.Description,
             Required = new HashSet<string>([.. type.IsTracked ? ["location"] : Array.Empty<string>(), .. wanted.Required is { Count: > 0 } ? ["properties"] : Array.Empty<string>()], StringComparer.Ordinal),
-            Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal)
+            Properties = new Dictionary<string, IOpenApiSchema>(Ignored(type), StringComparer.Ordinal)
             {
                 ["id"] = ReadOnlyText("The resource's path."),
                 ["name"] = ReadOnlyText("The last segment of the id."),
@@ -117,7 +117,6 @@ internal sealed class OpenApiSchemas
             resource.Properties["tags"] = Tags();
         }
 
-        AddIgnored(resource, type);
         return resource.With("x-ms-azure-resource", JsonValue.Create(true));
     }
 
@@ -129,19 +128,16 @@ internal sealed class OpenApiSchemas
         {
             Type = JsonSchemaType.Object,
             Description = $"What changes of a resource (RFC 7396): what is null returns to its default.",
-            Properties = new Dictionary<string, IOpenApiSchema>(StringComparer.Ordinal) { ["properties"] = Reference(properties) },
+            Properties = new Dictionary<string, IOpenApiSchema>(Ignored(type), StringComparer.Ordinal) { ["properties"] = Reference(properties) },
         };
         if (type.IsTracked)
             patch.Properties["tags"] = Tags();
-        AddIgnored(patch, type);
         return patch;
     }
 
-    private static void AddIgnored(OpenApiSchema schema, RegisteredType type)
-    {
-        foreach (var ignored in type.IgnoredMembers)
-            schema.Properties![ignored] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "What Azure's clients send; it means nothing here, and is neither kept nor shown." }.With("x-ms-mutability", new JsonArray("create", "update"));
-    }
+    /// <summary>Members that Azure's clients send.</summary>
+    private static Dictionary<string, IOpenApiSchema> Ignored(RegisteredType type) => type.IgnoredMembers.ToDictionary(name => name, IOpenApiSchema (_) =>
+        new OpenApiSchema { Type = JsonSchemaType.Object, Description = "What Azure's clients send; it means nothing here, and is neither kept nor shown." }.With("x-ms-mutability", new JsonArray("create", "update")), StringComparer.Ordinal);
 
     /// <summary>The same schema for a merge patch: nothing is required, nothing has a default, all may be null.</summary>
     private OpenApiSchema Optional(OpenApiSchema schema)

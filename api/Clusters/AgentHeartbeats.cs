@@ -34,7 +34,7 @@ internal sealed partial class AgentHeartbeats(NpgsqlDataSource source, TimeProvi
         var keys = heard.Keys.Where(key => heard.TryRemove(key, out _)).ToArray();
         if (keys.Length == 0)
             return;
-        await using var command = Sql.Command(source, InventorySql.Heartbeat, keys);
+        await using var command = Sql.Command(source, InventorySql.Heartbeat, (object)keys);
         await command.ExecuteNonQueryAsync(stop);
     }
 

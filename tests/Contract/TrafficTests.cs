@@ -80,14 +80,14 @@ public sealed partial class TrafficTests(ConformanceFixture fixture)
     private JsonObject Operations(RegisteredType type) => fixture.Frozen.Services.GetRequiredService<ApiDocuments>().Of(type.Type.Provider)["paths"]!.AsObject()
         .First(entry => entry.Value!["delete"] is not null && NameParameter().Replace(entry.Key, "").EndsWith($"/providers/{type.Type}", StringComparison.Ordinal)).Value!.AsObject();
 
-    /// <summary>The collection to ask; a nested type's stands below a resource that there is.</summary>
+    /// <summary>The collection to ask; a nested type's stands below a resource that there is, and one that is nested deeper below one that there is not.</summary>
     private async Task<string> ParentAsync(RegisteredType type)
     {
         if (type.Type.Segments.Count == 1)
             return $"{(type.IsExtension ? $"{ArmHttp.SubscriptionPath}/resourceGroups/Traffic" : type.Scopes == ResourceScopes.Tenant ? "" : ArmHttp.SubscriptionPath)}/providers/{type.Type}";
         var parent = Subject.Frozen(fixture, $"{type.Type.Provider}/{type.Type.Segments[0]}", "Traffic");
         await parent.SettleAsync();
-        return $"{parent.Path}/{type.Type.Segments[1]}";
+        return $"{parent.Path}/{string.Join("/any/", type.Type.Segments.Skip(1))}";
     }
 
     /// <summary>A name in a path.</summary>

@@ -50,11 +50,11 @@ internal sealed class ArmHttp(HttpClient client, string? token) : IDisposable
     public Task<ArmAnswer> PostAsync(string path, JsonNode? body = null, params (string Name, string Value)[] headers) =>
         SendAsync(HttpMethod.Post, path, body is null ? null : Json(body), headers);
 
-    /// <summary>Adds the api-version unless the path has a query of its own that names one in any spelling.</summary>
+    /// <summary>Adds the api-version unless the path has a query of its own that names one in any spelling; blanks are escaped.</summary>
     public async Task<ArmAnswer> SendAsync(HttpMethod method, string path, HttpContent? content = null, params (string Name, string Value)[] headers)
     {
         var versioned = path.Contains("version=", StringComparison.OrdinalIgnoreCase) ? path : $"{path}{(path.Contains('?', StringComparison.Ordinal) ? '&' : '?')}api-version={ApiVersion}";
-        return await SendRawAsync(method, versioned, content, headers);
+        return await SendRawAsync(method, versioned.Replace(" ", "%20", StringComparison.Ordinal), content, headers);
     }
 
     /// <summary>Exactly this path and query, or absolute address, byte for byte.</summary>

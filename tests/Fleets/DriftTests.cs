@@ -139,7 +139,7 @@ public sealed class DriftTests(ControlPlaneFixture plane)
         await PlaceAsync("Never");
         await ClusterAsync(site, same.Name, seen => Code(seen) == "NotTakenOver", "what was there is left alone");
         // However often it is looked at.
-        await site.StatusAsync("shop", seen => seen.RunState == "Succeeded" && seen.Summary("failed") == 2, "both say so");
+        await site.StatusAsync("shop", seen => seen.RunState == "Failed" && seen.Summary("failed") == 2, "both say so");
 
         await PlaceAsync("IfNoDiff");
         await ClusterAsync(site, same.Name, seen => seen.GetProperty("state").GetString() == "Available", "what is the same is taken over");

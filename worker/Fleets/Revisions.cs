@@ -14,7 +14,7 @@ internal static class Revisions
     public static async Task<(int Placement, int Revision)> RecordAsync(FencedTransaction transaction, ResourceId id, ClusterResourcePlacement wanted, string author, CancellationToken stop)
     {
         var placement = await transaction.ScalarAsync<int>("""
-            insert into placements (resource_key, fleet_key, generation, latest_revision, schedule_due, status_due) values ($1, $2, 1, 0, false, true)
+            insert into placements (resource_key, fleet_key, generation, latest_revision, expected, schedule_due, status_due) values ($1, $2, 1, 0, 0, false, true)
             on conflict (resource_key) do update set generation = placements.generation + 1, status_due = true returning id
             """, stop, id.Key, id.Parent!.Key);
         var manifests = wanted.Manifests.Select(manifest => manifest.GetRawText()).ToArray();

@@ -29,8 +29,8 @@ internal static class Scheduling
     /// <summary>Members that the placement was not on, or is leaving.</summary>
     private static Task BindAsync(NpgsqlConnection connection, int placement, int[] members, LateJoiner lateJoiner, CancellationToken stop) => ExecuteAsync(connection, """
         with active as (select revision from rollout_runs where placement_id = $1 and ended_at is null)
-        insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, claims, attempts, transition_at)
-        select $1, chosen.id, false, first.revision, least(first.revision, 1), 0, 0, 0, case when first.revision > 0 then array[first.revision] else '{}' end, case when first.revision > 0 then now() end, 5, 0, 0, now()
+        insert into placement_bindings (placement_id, member_id, is_unscheduled, desired_revision, generation, observed_generation, health, applied_revision, touched_revisions, due_at, priority, claims, attempts, transition_at, is_untracked)
+        select $1, chosen.id, false, first.revision, least(first.revision, 1), 0, 0, 0, case when first.revision > 0 then array[first.revision] else '{}' end, case when first.revision > 0 then now() end, 5, 0, 0, now(), false
         from unnest($2::int[]) as chosen (id),
             (select case $3 when 'CurrentRevision' then coalesce((select revision from active), completed_revision, 0) when 'Ignore' then case when exists (select from active) then 0 else coalesce(completed_revision, 0) end
                 else coalesce(completed_revision, 0) end as revision from placements where id = $1) first

@@ -29,6 +29,7 @@ const exceptions = [
   [['PathContainsResourceType', 'NoDuplicatePathsForScopeParameter', 'PutRequestResponseSchemeArm', 'PathForTrackedResourceTypes', 'TrackedExtensionResourcesAreNotAllowed'], /\/deployments\//,
     'deployments are where Azure has them, with the location it keeps them in; a template is sent and a deployment is shown'],
   [['ParametersInPost', 'PathForResourceAction', 'PostResponseCodes'], /policyStates\/latest/, "policy states are asked for as Azure's clients ask"],
+  [['ParametersInPost'], /clusterResourcePlacementName\}\/drift/, 'what has drifted is filtered and paged as policy states are'],
   [['XMSSecretInResponse'], /skipToken|sortingLabelKey|topologyKey/, 'the mark of a page and the key of a label are no secrets'],
   [['XmsPageableForListCalls', 'GetCollectionOnlyHasValueAndNextLink'], /clusterResourcePlacementName\}\/render|Rendered|fleetName\}\/insights\.|InsightsShown/, 'the manifests as one member has them, and a scorecard, are one answer, not a collection'],
   [['PathForNestedResource'], /fleetName\}\/insights\//, 'what stands behind a scorecard is below it'],
