@@ -70,7 +70,9 @@ internal sealed class FleetSite : IAsyncDisposable
         var properties = new JsonObject { ["manifests"] = manifests };
         foreach (var (key, value) in more ?? [])
             properties[key] = value?.DeepClone();
-        return await Arm.FinishAsync(await Arm.PutAsync(Placement(name), new JsonObject { ["properties"] = properties }));
+        // Its status may be written at that very moment: then it is said again, as the answer says.
+        var answer = await Eventually.Async(() => Arm.PutAsync(Placement(name), new JsonObject { ["properties"] = properties.DeepClone() }), one => one.Status != 409 || one.ErrorCode != "Conflict", "the PUT meets nobody else's");
+        return await Arm.FinishAsync(answer);
     }
 
     /// <summary>A namespace and a workload in it, as a placement has them.</summary>

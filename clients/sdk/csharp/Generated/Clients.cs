@@ -35218,6 +35218,12 @@ namespace ControlPlane.Sdk
     {
 
         /// <summary>
+        /// What Azure's clients send; it means nothing here, and is neither kept nor shown.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("identity")]
+        public object? Identity { get; set; } = default!;
+
+        /// <summary>
         /// The resource's path.
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("id")]
@@ -35259,12 +35265,6 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("tags")]
         public System.Collections.Generic.IDictionary<string, string>? Tags { get; set; } = default!;
-
-        /// <summary>
-        /// What Azure's clients send; it means nothing here, and is neither kept nor shown.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("identity")]
-        public object? Identity { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 
@@ -35412,6 +35412,12 @@ namespace ControlPlane.Sdk
     public partial class ConnectedClusterUpdate
     {
 
+        /// <summary>
+        /// What Azure's clients send; it means nothing here, and is neither kept nor shown.
+        /// </summary>
+        [System.Text.Json.Serialization.JsonPropertyName("identity")]
+        public object? Identity { get; set; } = default!;
+
         [System.Text.Json.Serialization.JsonPropertyName("properties")]
         public ConnectedClusterUpdateProperties? Properties { get; set; } = default!;
 
@@ -35420,12 +35426,6 @@ namespace ControlPlane.Sdk
         /// </summary>
         [System.Text.Json.Serialization.JsonPropertyName("tags")]
         public System.Collections.Generic.IDictionary<string, string>? Tags { get; set; } = default!;
-
-        /// <summary>
-        /// What Azure's clients send; it means nothing here, and is neither kept nor shown.
-        /// </summary>
-        [System.Text.Json.Serialization.JsonPropertyName("identity")]
-        public object? Identity { get; set; } = default!;
 
         private System.Collections.Generic.IDictionary<string, object>? _additionalProperties;
 

@@ -14548,6 +14548,8 @@ export enum ConditionStatus {
 
 /** A Kubernetes cluster: machines join it, and fleets place objects on it. The control plane reaches it at its API server (Push), or an agent in it reaches the control plane (Pull), as it must behind a NAT. */
 export interface ConnectedCluster {
+    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
+    identity?: any;
     /** The resource's path. */
     readonly id?: string;
     /** The last segment of the id. */
@@ -14562,8 +14564,6 @@ export interface ConnectedCluster {
     location: string;
     /** At most 50. */
     tags?: { [key: string]: string; };
-    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
-    identity?: any;
 
     [key: string]: any;
 }
@@ -14611,11 +14611,11 @@ export interface ConnectedClusterProperties {
 
 /** What changes of a resource (RFC 7396): what is null returns to its default. */
 export interface ConnectedClusterUpdate {
+    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
+    identity?: any;
     properties?: ConnectedClusterUpdateProperties;
     /** At most 50. */
     tags?: { [key: string]: string; };
-    /** What Azure's clients send; it means nothing here, and is neither kept nor shown. */
-    identity?: any;
 
     [key: string]: any;
 }
