@@ -26,8 +26,9 @@ internal static class Exposure
         select name, coalesce(properties->>'severity', 'Unknown'), properties->'affects' from resources where type = $1 and state <> 'Deleting'
         union all
         select cve, 'Unknown', jsonb_agg(jsonb_build_object('nodeImage', image)) from (
-            select unnest(array[name, id]) as image, jsonb_array_elements_text(properties->'knownCves') as cve from resources
-            where type = 'ControlPlane.BareMetal/osImages' and subscription = $2 and state <> 'Deleting' and jsonb_typeof(properties->'knownCves') = 'array') own
+            select image, cve from resources cross join lateral unnest(array[name, id]) image
+                cross join lateral jsonb_array_elements_text(case jsonb_typeof(properties->'knownCves') when 'array' then properties->'knownCves' else '[]' end) cve
+            where type = 'ControlPlane.BareMetal/osImages' and subscription = $2 and state <> 'Deleting') own
         group by cve
         """;
 

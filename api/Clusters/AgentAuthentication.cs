@@ -73,12 +73,12 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
         if (certificate.Epoch < epoch)
             throw Refused("AgentSuperseded", $"This agent registered as number {certificate.Epoch}; number {epoch} has taken its place. Stop the one that is not wanted; if that is the other, issue a new onboarding token for this one.");
         if (isNext)
-            await PromoteAsync(certificate, cancel);
+            await PromoteAsync(certificate);
         else if (!isPresent)
             throw Refused("AgentCertificateReplaced", "The certificate was renewed since, and the new one has been used.");
     }
 
-    private async Task PromoteAsync(AgentCertificate certificate, CancellationToken cancel)
+    private async Task PromoteAsync(AgentCertificate certificate)
     {
         await using var command = Sql.Command(source, """
             with promoted as (
@@ -86,7 +86,7 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
                 where cluster_key = $1 and agent_next_certificate = $2 returning cluster_key)
             update onboarding_tokens t set consumed_at = now() from promoted p where t.cluster_key = p.cluster_key and t.used_by is not null and t.consumed_at is null
             """, certificate.ClusterKey, certificate.Thumbprint);
-        await command.ExecuteNonQueryAsync(cancel);
+        await command.ExecuteNonQueryAsync(CancellationToken.None);
     }
 
     /// <summary>The first certificate of x5c (RFC 7515, section 4.1.6).</summary>

@@ -14,7 +14,7 @@ internal sealed record AgentCertificate(string ClusterKey, int Epoch, byte[] Thu
 /// Signs the certificates of agents and knows its own again. The keys are in PostgreSQL, sealed under the key-encryption key; who makes one holds an advisory lock, so that replicas make one
 /// between them. A new authority takes over a year before the one before it ends.
 /// </summary>
-internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets, TimeProvider time)
+internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets, TimeProvider time) : IDisposable
 {
     /// <summary>Any number that nothing else in the database locks.</summary>
     private const long MakingLock = 0x4147454E54434131;
@@ -24,10 +24,13 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
     private static readonly TimeSpan Overlap = TimeSpan.FromDays(365);
 
     /// <summary>Nobody makes the database read its authorities more often by showing certificates of others.</summary>
-    private static readonly TimeSpan LookAtMostEvery = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan LookAtMostEvery = TimeSpan.FromSeconds(1);
 
+    private readonly SemaphoreSlim looking = new(1, 1);
     private volatile IReadOnlyList<X509Certificate2> roots = [];
     private long lookedAt;
+
+    public void Dispose() => looking.Dispose();
 
     /// <summary>A certificate for the key of a cluster's agent.</summary>
     public async Task<X509Certificate2> SignAsync(PublicKey key, string clusterKey, int epoch, TimeSpan life, CancellationToken cancel)
@@ -86,18 +89,30 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
         return chain.Build(certificate) && chain.ChainElements.Count > 1;
     }
 
+    /// <summary>Many agents may be the first whom the front door sees of an authority: who comes while it is read waits for what is read, and is not told that nobody knows it.</summary>
     private async Task<bool> LookAgainAsync(CancellationToken cancel)
     {
-        var (now, last) = (time.GetTimestamp(), Interlocked.Read(ref lookedAt));
-        if ((last != 0 && time.GetElapsedTime(last, now) < LookAtMostEvery) || Interlocked.CompareExchange(ref lookedAt, now, last) != last)
-            return false;
-        await using var command = Sql.Command(source, "select certificate from agent_authorities where expires_at > now()");
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        var read = new List<X509Certificate2>();
-        while (await row.ReadAsync(cancel))
-            read.Add(X509CertificateLoader.LoadCertificate(row.GetFieldValue<byte[]>(0)));
-        roots = read;
-        return true;
+        var before = roots;
+        await looking.WaitAsync(cancel);
+        try
+        {
+            if (!ReferenceEquals(before, roots))
+                return true;
+            if (lookedAt != 0 && LookAtMostEvery - time.GetElapsedTime(lookedAt) is { Ticks: > 0 } left)
+                await Task.Delay(left, time, cancel);
+            lookedAt = time.GetTimestamp();
+            await using var command = Sql.Command(source, "select certificate from agent_authorities where expires_at > now()");
+            await using var row = await command.ExecuteReaderAsync(cancel);
+            var read = new List<X509Certificate2>();
+            while (await row.ReadAsync(cancel))
+                read.Add(X509CertificateLoader.LoadCertificate(row.GetFieldValue<byte[]>(0)));
+            roots = read;
+            return true;
+        }
+        finally
+        {
+            looking.Release();
+        }
     }
 
     private async Task<(X509Certificate2 Root, ECDsa Key)> SignerAsync(CancellationToken cancel)

@@ -83,7 +83,8 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
         var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
         var key = KeyOf(registration);
         using var admitted = Admit();
-        var cancel = http.RequestAborted;
+        // It is short, and the row that it holds is the one that the agent asks for when it comes again: whoever goes away meanwhile does not break it off.
+        var cancel = CancellationToken.None;
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (cluster, isRepeated) = await TakeAsync(connection, token, SHA256.HashData(key.ExportSubjectPublicKeyInfo()), cancel);

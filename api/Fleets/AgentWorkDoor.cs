@@ -95,7 +95,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
             throw ArmErrors.Invalid([Shape.Fault(status.Items.Count > MostOutcomes ? "items" : "updates", $"must have at most {MostOutcomes} entries")]);
         if (status.Updates.Any(update => update.State is RolloutMemberState.Pending or RolloutMemberState.Skipped))
             throw ArmErrors.Invalid([Shape.Fault("updates", "must have the states Updating, Deferred, Healthy or Failed; the others are not an agent's to say")]);
-        hints.Reported(await AgentReports.StoreAsync(source, cluster, status, http.RequestAborted));
+        hints.Reported(await AgentReports.StoreAsync(source, cluster, status, CancellationToken.None));
         http.Response.StatusCode = 204;
     }
 

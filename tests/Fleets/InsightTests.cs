@@ -101,6 +101,26 @@ public sealed class InsightTests(InsightFixture world)
     }
 
     [Fact]
+    public async Task What_an_OS_image_is_known_to_carry_counts_for_the_clusters_that_run_it()
+    {
+        var fleet = await PlantedAsync();
+        var group = fleet[..fleet.IndexOf("/providers/", StringComparison.Ordinal)];
+        foreach (var (name, cves) in new (string, string[])[] { (OldImage, ["CVE-2026-5001", "CVE-2026-5002", "CVE-2026-5003"]), ("spotless", []) })
+        {
+            Assert.Equal("Succeeded", (await Arm.FinishAsync((await Arm.PutAsync($"{group}/providers/ControlPlane.BareMetal/osImages/{name}", new JsonObject
+            {
+                ["location"] = "westeurope",
+                ["properties"] = new JsonObject { ["version"] = "1", ["url"] = "https://images.example/disk.raw", ["sha256"] = new string('a', 64), ["sizeBytes"] = 1024, ["knownCves"] = new JsonArray([.. cves.Select(cve => (JsonNode)cve)]) },
+            })).Is(201))).OperationStatus);
+        }
+
+        var found = (await TotalAsync(fleet)).GetProperty("vulnerabilities").EnumerateArray().Where(one => one.GetProperty("cve").GetString()!.StartsWith("CVE-2026-500", StringComparison.Ordinal));
+        Assert.Equal([("CVE-2026-5001", 28), ("CVE-2026-5002", 28), ("CVE-2026-5003", 28)], found.Select(one => (one.GetProperty("cve").GetString()!, Number(one, "clusters"))).Order());
+        foreach (var name in new[] { OldImage, "spotless" })
+            await Arm.FinishAsync((await Arm.DeleteAsync($"{group}/providers/ControlPlane.BareMetal/osImages/{name}")).Is(202));
+    }
+
+    [Fact]
     public async Task Node_hours_are_metered_and_cost_what_usage_details_say_and_numbers_become_history()
     {
         var fleet = await FleetAsync(world.Plane);
