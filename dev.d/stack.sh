@@ -92,7 +92,7 @@ export_settings() {
     export BareMetal__ManagementNetworks__0=127.0.0.0/8
     export Provisioning__ArtifactsPath="$ARTIFACTS_DIR"
     export Provisioning__PublicUri="$2"
-    export Locations__0=westeurope Locations__1=local
+    export Locations__0=westeurope Locations__1=local Locations__2=southeastasia
     unset RabbitMq__Uri
     [ -z "${RABBIT_URI:-}" ] || export RabbitMq__Uri="$RABBIT_URI"
 }

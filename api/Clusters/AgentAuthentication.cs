@@ -61,21 +61,26 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
     /// <summary>A certificate that was given and is used for the first time takes the place of the one before it.</summary>
     private async Task DemandPresentAsync(AgentCertificate certificate, CancellationToken cancel)
     {
-        await using var command = Sql.Command(source, """
-            select i.agent_epoch, i.agent_certificate = $2, i.agent_next_certificate = $2 from cluster_inventories i join resources r on r.key = i.cluster_key
-            where i.cluster_key = $1 and r.state <> 'Deleting' and r.properties->>'access' = 'Pull'
-            """, certificate.ClusterKey, certificate.Thumbprint);
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        if (!await row.ReadAsync(cancel))
-            throw Refused("AgentRevoked", "The cluster is connected no more, or is not reached by an agent any more.");
-        var (epoch, isPresent, isNext) = (row.GetInt32(0), !row.IsDBNull(1) && row.GetBoolean(1), !row.IsDBNull(2) && row.GetBoolean(2));
-        await row.DisposeAsync();
+        var (epoch, isPresent, isNext) = await StandingAsync(certificate, cancel);
         if (certificate.Epoch < epoch)
             throw Refused("AgentSuperseded", $"This agent registered as number {certificate.Epoch}; number {epoch} has taken its place. Stop the one that is not wanted; if that is the other, issue a new onboarding token for this one.");
         if (isNext)
             await PromoteAsync(certificate);
         else if (!isPresent)
             throw Refused("AgentCertificateReplaced", "The certificate was renewed since, and the new one has been used.");
+    }
+
+    /// <summary>Which agent of the cluster is known now, and whether the certificate is the one in use or the one that follows it.</summary>
+    private async Task<(int Epoch, bool IsPresent, bool IsNext)> StandingAsync(AgentCertificate certificate, CancellationToken cancel)
+    {
+        await using var command = Sql.Command(source, """
+            select i.agent_epoch, i.agent_certificate = $2, i.agent_next_certificate = $2 from cluster_inventories i join resources r on r.key = i.cluster_key
+            where i.cluster_key = $1 and r.state <> 'Deleting' and r.properties->>'access' = 'Pull'
+            """, certificate.ClusterKey, certificate.Thumbprint);
+        await using var row = await command.ExecuteReaderAsync(cancel);
+        return await row.ReadAsync(cancel)
+            ? (row.GetInt32(0), !row.IsDBNull(1) && row.GetBoolean(1), !row.IsDBNull(2) && row.GetBoolean(2))
+            : throw Refused("AgentRevoked", "The cluster is connected no more, or is not reached by an agent any more.");
     }
 
     private async Task PromoteAsync(AgentCertificate certificate)

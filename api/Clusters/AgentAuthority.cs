@@ -19,7 +19,7 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
     /// <summary>Any number that nothing else in the database locks.</summary>
     private const long MakingLock = 0x4147454E54434131;
 
-    private const string EpochPrefix = "epoch-";
+    public const string EpochPrefix = "epoch-";
     private static readonly TimeSpan Life = TimeSpan.FromDays(3650);
     private static readonly TimeSpan Overlap = TimeSpan.FromDays(365);
 
@@ -31,25 +31,6 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
     private long lookedAt;
 
     public void Dispose() => looking.Dispose();
-
-    /// <summary>A certificate for the key of a cluster's agent.</summary>
-    public async Task<X509Certificate2> SignAsync(PublicKey key, string clusterKey, int epoch, TimeSpan life, CancellationToken cancel)
-    {
-        var (root, signer) = await SignerAsync(cancel);
-        using (root)
-        using (signer)
-        {
-            var subject = new X500DistinguishedNameBuilder();
-            subject.AddOrganizationalUnitName($"{EpochPrefix}{epoch}");
-            subject.AddCommonName(clusterKey);
-            var request = new CertificateRequest(subject.Build(), key, HashAlgorithmName.SHA256);
-            request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
-            request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
-            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
-            var now = time.GetUtcNow();
-            return request.Create(root.SubjectName, X509SignatureGenerator.CreateForECDsa(signer), now - TimeSpan.FromMinutes(1), now + life, RandomNumberGenerator.GetBytes(16));
-        }
-    }
 
     /// <summary>Null when no authority of this control plane has signed it.</summary>
     public async Task<AgentCertificate?> ReadAsync(byte[] encoded, CancellationToken cancel)
@@ -115,7 +96,8 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
         }
     }
 
-    private async Task<(X509Certificate2 Root, ECDsa Key)> SignerAsync(CancellationToken cancel)
+    /// <summary>The authority that signs now; it is made when there is none. It takes a connection: who asks for it holds none, for all that there are may be held by others who ask.</summary>
+    public async Task<AgentSigner> SignerAsync(CancellationToken cancel)
     {
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
@@ -130,7 +112,7 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
         return made;
     }
 
-    private async Task<(X509Certificate2 Root, ECDsa Key)?> NewestAsync(NpgsqlConnection connection, CancellationToken cancel)
+    private async Task<AgentSigner?> NewestAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         await using var command = Sql.Command(connection, "select thumbprint, certificate, ciphertext, wrapped_key, key_version from agent_authorities where expires_at > $1 order by expires_at desc limit 1", time.GetUtcNow() + Overlap);
         await using var row = await command.ExecuteReaderAsync(cancel);
@@ -140,10 +122,10 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
         var key = ECDsa.Create();
         key.ImportPkcs8PrivateKey(pkcs8, out _);
         CryptographicOperations.ZeroMemory(pkcs8);
-        return (X509CertificateLoader.LoadCertificate(row.GetFieldValue<byte[]>(1)), key);
+        return new(X509CertificateLoader.LoadCertificate(row.GetFieldValue<byte[]>(1)), key);
     }
 
-    private async Task<(X509Certificate2 Root, ECDsa Key)> MakeAsync(NpgsqlConnection connection, CancellationToken cancel)
+    private async Task<AgentSigner> MakeAsync(NpgsqlConnection connection, CancellationToken cancel)
     {
         var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         var request = new CertificateRequest($"CN=ControlPlane agents {Guid.NewGuid():N}", key, HashAlgorithmName.SHA256);
@@ -157,6 +139,29 @@ internal sealed class AgentAuthority(NpgsqlDataSource source, SecretBox secrets,
         await using var command = Sql.Command(connection, "insert into agent_authorities (thumbprint, certificate, expires_at, ciphertext, wrapped_key, key_version) values ($1, $2, $3, $4, $5, $6)",
             thumbprint, root.RawData, now + Life, box.Ciphertext, box.WrappedKey, box.KeyVersion);
         await command.ExecuteNonQueryAsync(cancel);
-        return (root, key);
+        return new(root, key);
+    }
+}
+
+/// <summary>Signs certificates of agents.</summary>
+internal sealed class AgentSigner(X509Certificate2 root, ECDsa key) : IDisposable
+{
+    /// <summary>A certificate for the key of a cluster's agent.</summary>
+    public X509Certificate2 Sign(PublicKey agent, string clusterKey, int epoch, DateTimeOffset now, TimeSpan life)
+    {
+        var subject = new X500DistinguishedNameBuilder();
+        subject.AddOrganizationalUnitName($"{AgentAuthority.EpochPrefix}{epoch}");
+        subject.AddCommonName(clusterKey);
+        var request = new CertificateRequest(subject.Build(), agent, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: false, hasPathLengthConstraint: false, 0, critical: true));
+        request.CertificateExtensions.Add(new X509KeyUsageExtension(X509KeyUsageFlags.DigitalSignature, critical: true));
+        request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.2")], critical: false));
+        return request.Create(root.SubjectName, X509SignatureGenerator.CreateForECDsa(key), now - TimeSpan.FromMinutes(1), now + life, RandomNumberGenerator.GetBytes(16));
+    }
+
+    public void Dispose()
+    {
+        root.Dispose();
+        key.Dispose();
     }
 }

@@ -85,12 +85,13 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
         using var admitted = Admit();
         // It is short, and the row that it holds is the one that the agent asks for when it comes again: whoever goes away meanwhile does not break it off.
         var cancel = CancellationToken.None;
+        using var signer = await authority.SignerAsync(cancel);
         await using var connection = await source.OpenConnectionAsync(cancel);
         await using var transaction = await connection.BeginTransactionAsync(cancel);
         var (cluster, isRepeated) = await TakeAsync(connection, token, SHA256.HashData(key.ExportSubjectPublicKeyInfo()), cancel);
         await using var counted = Sql.Command(connection, InventorySql.Register, cluster, !isRepeated);
         var epoch = (int)(await counted.ExecuteScalarAsync(cancel))!;
-        var credentials = await SignAsync(connection, key, cluster, epoch, registration.AgentVersion, cancel);
+        var credentials = await SignAsync(connection, signer, key, cluster, epoch, registration.AgentVersion, cancel);
         await transaction.CommitAsync(cancel);
         await AnswerAsync(http, credentials);
     }
@@ -101,8 +102,9 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
         var key = KeyOf(registration);
         using var admitted = Admit();
         var present = await authentication.DemandAsync(http);
+        using var signer = await authority.SignerAsync(http.RequestAborted);
         await using var connection = await source.OpenConnectionAsync(http.RequestAborted);
-        await AnswerAsync(http, await SignAsync(connection, key, present.ClusterKey, present.Epoch, registration.AgentVersion, http.RequestAborted));
+        await AnswerAsync(http, await SignAsync(connection, signer, key, present.ClusterKey, present.Epoch, registration.AgentVersion, http.RequestAborted));
     }
 
     /// <summary>The cluster that a token is for. It is good once; the key that it was used with may use it again until the certificate was used, for the answer may have been lost.</summary>
@@ -131,9 +133,9 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
         return (cluster, isRepeated);
     }
 
-    private async Task<AgentCredentials> SignAsync(NpgsqlConnection connection, PublicKey key, string cluster, int epoch, string? version, CancellationToken cancel)
+    private async Task<AgentCredentials> SignAsync(NpgsqlConnection connection, AgentSigner signer, PublicKey key, string cluster, int epoch, string? version, CancellationToken cancel)
     {
-        using var certificate = await authority.SignAsync(key, cluster, epoch, options.CertificateLife, cancel);
+        using var certificate = signer.Sign(key, cluster, epoch, time.GetUtcNow(), options.CertificateLife);
         var until = new DateTimeOffset(certificate.NotAfter).ToUniversalTime();
         await using var command = Sql.Command(connection, "update cluster_inventories set agent_next_certificate = $2, agent_next_certificate_expires_at = $3, agent_version = coalesce($4, agent_version), last_seen = now(), show_at = now() where cluster_key = $1 and agent_epoch = $5",
             cluster, certificate.GetCertHash(HashAlgorithmName.SHA256), until, version is { Length: > 100 } ? version[..100] : version, epoch);

@@ -27,13 +27,14 @@ internal sealed partial class AgentLoop(
     {
         try
         {
-            while (true)
+            while (!stop.IsCancellationRequested)
                 await LiveAsync(stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            LogStopped();
         }
+
+        LogStopped();
     }
 
     public void Dispose() => hub.Dispose();

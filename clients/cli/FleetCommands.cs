@@ -17,7 +17,7 @@ internal static class FleetCommands
     {
         var name = new Argument<string>("fleet") { Description = "Fleet name or resource id; it is created when it is not there." };
         var group = ResourceCommands.GroupOption();
-        var file = new Option<string>("--clusters") { Description = "JSON file: {\"clusters\":[{\"name\",\"url\",\"ca\",\"token\",\"labels\":{…}}]}.", Required = true };
+        var file = new Option<string>("--clusters") { Description = "JSON file: {\"clusters\":[{\"name\",\"url\",\"ca\",\"token\",\"region\",\"labels\":{…}}]}; region is the location, by default that of --location.", Required = true };
         var pull = new Option<string?>("--pull") { Description = "How many of the clusters have an agent that calls the control plane (access Pull), such as 50% or 20, evenly spread over the file." };
         var agents = new Option<string?>("--agents-file") { Description = "Where to write what those agents take (ControlPlane.Agent --members FILE). It has their tokens and is yours alone." };
         var fleets = new Command("fleet", "Fleets of clusters.")
@@ -71,7 +71,7 @@ internal static class FleetCommands
         var id = $"{fleet[..fleet.IndexOf("/providers/", StringComparison.OrdinalIgnoreCase)]}/providers/Microsoft.Kubernetes/connectedClusters/{Uri.EscapeDataString(name)}";
         await PutAsync(client, id, new()
         {
-            ["location"] = client.Connection.Location,
+            ["location"] = cluster.Text("region") ?? client.Connection.Location,
             ["properties"] = isPulled
                 ? new JsonObject { ["access"] = "Pull" }
                 : new JsonObject { ["apiServer"] = cluster.Text("url"), ["caCertificate"] = cluster.Text("ca"), ["credentials"] = new JsonObject { ["token"] = cluster.Text("token") } },

@@ -139,7 +139,7 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
     /// </summary>
     private async Task<AcceptOutcome> StoreAsync(NpgsqlConnection connection, AcceptedWrite write, CancellationToken cancel)
     {
-        AcceptOutcome.Accepted accepted;
+        AcceptOutcome.Accepted? accepted = null;
         await using (var first = new NpgsqlBatch(connection))
         {
             // What is superseded comes before its resource: the order in which its worker locks the two.
@@ -154,15 +154,12 @@ public sealed class Acceptor(NpgsqlDataSource source, SecretBox secrets, Quotas 
                 await reader.NextResultAsync(cancel);
             }
 
-            if (!await reader.ReadAsync(cancel))
-            {
-                await reader.DisposeAsync();
-                return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
-            }
-
-            accepted = Read(reader) with { Superseded = superseded };
+            if (await reader.ReadAsync(cancel))
+                accepted = Read(reader) with { Superseded = superseded };
         }
 
+        if (accepted is null)
+            return write.ExpectedVersion is null ? await WhyNotInsertedAsync(connection, write, cancel) : new AcceptOutcome.Changed();
         await using var rest = new NpgsqlBatch(connection);
         AddRest(rest, write, write.Supersede ? OperationAfterSuperseded : OperationOrNothing);
         await rest.ExecuteNonQueryAsync(cancel);
