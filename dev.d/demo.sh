@@ -11,7 +11,7 @@ cmd_demo() {
             *) fail "demo does not know '$1'" 2 ;;
         esac
     done
-    need certificates curl jq openssl runuser
+    need certificates curl jq openssl runuser kubectl
     build_product
     if simulators_run "$machines" && is_up && is_current; then
         step "already up, with $machines simulated machines"
@@ -118,7 +118,7 @@ remedy_walk_through() {
     run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by region || return
     run_shown "${cpctl[@]}" fleet clusters stores -g demo --filter "$asia" || return
     run_shown "${cpctl[@]}" fleet remediate stores -g demo --cve CVE-2026-31337 --filter "region eq 'southeastasia'" || return
-    scorecard_says '.total.vulnerabilities[0].byRegion | all(.value != "southeastasia")' "no cluster in southeastasia is exposed" || return
+    scorecard_says '[.total.vulnerabilities[]?.byRegion[]? | select(.value == "southeastasia")] == []' "no cluster in southeastasia is exposed" || return
     run_shown "${cpctl[@]}" apply -f "$ROOT/samples/require-addon.yaml" || return
     scorecard_says '.total.compliance | .nonCompliant > 0 and .cordoned == .nonCompliant' "every cluster with an old secrets driver is cordoned" || return
     run_shown "${cpctl[@]}" fleet insights stores -g demo --group-by addOns/secrets-store-csi-driver || return
@@ -132,7 +132,6 @@ remedy_walk_through() {
 inspect_member() {
     local name config="$LOCAL/kubeconfig"
     name="$(json .clusters[1].name "$LOCAL/fleet.json")"
-    command -v kubectl >/dev/null || { step "there is no kubectl here to look into $name with"; return 0; }
     (umask 077; jq --arg name "$name" '.clusters[] | select(.name == $name) | {apiVersion: "v1", kind: "Config", "current-context": .name,
         clusters: [{name: .name, cluster: {server: .url, "certificate-authority-data": (.ca | @base64)}}], users: [{name: "admin", user: {token: .token}}],
         contexts: [{name: .name, context: {cluster: .name, user: "admin"}}]}' "$LOCAL/fleet.json" >"$config")

@@ -18,8 +18,11 @@ internal sealed record AgentDoorOptions
 {
     public TimeSpan CertificateLife { get; set; } = TimeSpan.FromDays(90);
 
-    /// <summary>Registrations and renewals that are worked on at once; the others are told to come later.</summary>
-    public int RegistrationsAtOnce { get; set; } = 64;
+    /// <summary>Registrations and renewals that are worked on at once.</summary>
+    public int RegistrationsAtOnce { get; set; } = 16;
+
+    /// <summary>Those that wait until it is their turn, a second or two; the others are told to come later.</summary>
+    public int RegistrationsWaiting { get; set; } = 1000;
 
     /// <summary>PEM of the authorities of the front door's certificate, handed to agents; none when everybody trusts it.</summary>
     public string? EndpointCaFile { get; set; }
@@ -33,7 +36,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     private static readonly TimeSpan TokenLife = TimeSpan.FromHours(1);
     private const int LongestTokenLife = 7 * 24 * 3600;
 
-    private readonly ConcurrencyLimiter gate = new(new() { PermitLimit = options.RegistrationsAtOnce, QueueLimit = 0 });
+    private readonly ConcurrencyLimiter gate = new(new() { PermitLimit = options.RegistrationsAtOnce, QueueLimit = options.RegistrationsWaiting, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
     private readonly string? endpointCa = options.EndpointCaFile is { } file ? File.ReadAllText(file) : null;
 
     /// <param name="app">Whose routes ask for a token of the front door's own.</param>
@@ -82,7 +85,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
             throw AgentAuthentication.Refused("OnboardingTokenInvalid", $"The 'Authorization' header must be of the form '{AgentProtocol.OnboardingScheme} {{token}}'.");
         var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
         var key = KeyOf(registration);
-        using var admitted = Admit();
+        using var admitted = await AdmitAsync(http.RequestAborted);
         // It is short, and the row that it holds is the one that the agent asks for when it comes again: whoever goes away meanwhile does not break it off.
         var cancel = CancellationToken.None;
         using var signer = await authority.SignerAsync(cancel);
@@ -100,7 +103,7 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     {
         var registration = await ReadAsync<AgentRegistration>(http, LargestRegistration);
         var key = KeyOf(registration);
-        using var admitted = Admit();
+        using var admitted = await AdmitAsync(http.RequestAborted);
         var present = await authentication.DemandAsync(http);
         using var signer = await authority.SignerAsync(http.RequestAborted);
         await using var connection = await source.OpenConnectionAsync(http.RequestAborted);
@@ -145,9 +148,9 @@ internal sealed class AgentDoor(NpgsqlDataSource source, AgentAuthority authorit
     }
 
     /// <summary>A whole fleet that comes back at once is let in as fast as certificates are signed; the others come again, each after a time of its own.</summary>
-    private RateLimitLease Admit()
+    private async Task<RateLimitLease> AdmitAsync(CancellationToken cancel)
     {
-        var lease = gate.AttemptAcquire();
+        var lease = await gate.AcquireAsync(1, cancel);
         if (lease.IsAcquired)
             return lease;
         lease.Dispose();

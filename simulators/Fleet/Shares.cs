@@ -6,8 +6,8 @@ namespace ControlPlane.Simulators.Fleet;
 /// </summary>
 internal sealed class Shares
 {
-    /// <summary>Prime, so that stepping by it visits every cluster once.</summary>
-    private const long Step = 7919;
+    /// <summary>Primes, so that stepping by one visits every cluster once; another for each hand, for two that step alike are one hand shifted.</summary>
+    private static readonly long[] Steps = [77_867, 60_167, 7_919, 14_747, 70_271, 65_027, 13_007, 21_011, 31_511, 5_639, 42_359];
 
     private readonly List<(string Value, long Weight)> shares = [];
 
@@ -34,7 +34,7 @@ internal sealed class Shares
     /// <param name="salt">Different for each thing that is dealt, so that the hands are independent.</param>
     public string Pick(int index, int count, int salt)
     {
-        var place = ((index * Step) + (salt * 104_729L)) % count;
+        var place = ((index * Steps[salt % Steps.Length]) + (salt * 104_729L)) % count;
         var mark = place * shares.Sum(share => share.Weight) / count;
         foreach (var (value, weight) in shares)
         {

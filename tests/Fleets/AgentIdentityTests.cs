@@ -121,10 +121,31 @@ public sealed class AgentIdentityTests(ControlPlaneFixture plane)
         await Eventually.Async(() => renewing.Log.Text.Split("Registered as").Length == 3, "the agent registers with the new token");
     }
 
+    /// <summary>More than the front door has connections to its store (30 here), in the same moment: to register, and to ask for work.</summary>
+    [Fact]
+    public async Task A_crowd_of_agents_that_come_at_once_is_let_in()
+    {
+        await using var site = await FleetSite.StartAsync(plane, new() { Clusters = 48 }, joined: 0, isPull: _ => true);
+        await using var agent = await TestAgent.PlaceAsync(site, site.Clusters.Ready.Clusters[0].Name);
+        var (hub, _) = agent.Speak();
+        using (hub)
+        {
+            var tokens = await Task.WhenAll(site.Clusters.Ready.Clusters.Select(cluster => site.OnboardAsync(cluster.Name)));
+            var keys = tokens.Select(_ => ECDsa.Create(ECCurve.NamedCurves.nistP256)).ToList();
+            var credentials = await Task.WhenAll(tokens.Zip(keys, (token, key) => hub.RegisterAsync(token, key, Cancel)));
+            Assert.Equal(tokens.Length, credentials.Select(one => one.Cluster).Distinct(StringComparer.Ordinal).Count());
+            var identities = keys.Zip(credentials, (key, one) => new AgentIdentity(key, X509Certificate2.CreateFromPem(one.Certificate))).ToList();
+            for (var round = 0; round < 5; round++)
+                Assert.All(await Task.WhenAll(identities.Select(identity => hub.WorkAsync(identity, 0, TimeSpan.Zero, Cancel))), work => Assert.Empty(work.Items));
+        }
+
+        Assert.DoesNotContain(plane.Log.Errors, error => error.Contains("/agent/v1/", StringComparison.Ordinal));
+    }
+
     [Fact]
     public async Task Who_comes_while_too_many_register_is_told_to_come_later_and_does()
     {
-        await using var narrow = await ControlPlaneFixture.StartAsync(("Agents:RegistrationsAtOnce", "1"));
+        await using var narrow = await ControlPlaneFixture.StartAsync(("Agents:RegistrationsAtOnce", "1"), ("Agents:RegistrationsWaiting", "0"));
         await using var site = await FleetSite.StartAsync(narrow, new() { Clusters = 2 }, joined: 0, isPull: _ => true);
         var (one, other) = (site.Clusters.Ready.Clusters[0].Name, site.Clusters.Ready.Clusters[1].Name);
         await using var agent = await TestAgent.PlaceAsync(site, one);

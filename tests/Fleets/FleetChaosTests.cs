@@ -23,7 +23,7 @@ public sealed class FleetChaosTests(ITestOutputHelper output)
     [Fact]
     public async Task Whatever_happens_to_workers_and_clusters_a_rollout_keeps_its_limits_and_ends()
     {
-        var (seed, size) = (Setting("CHAOS_SEED", Environment.TickCount), Setting("CHAOS_CLUSTERS", 60));
+        var (seed, size) = (Setting("CHAOS_SEED", Environment.TickCount), Setting("CHAOS_CLUSTERS", 40));
         output.WriteLine($"CHAOS_SEED={seed} CHAOS_CLUSTERS={size}");
         await using var stack = await ProcessStack.StartAsync(Composition.RabbitMq, workers: 2, settings: [("Operations:Lease", Lease.ToString()), ("Fleets:Lease", Lease.ToString())]);
         await using var clusters = await ClusterFleet.StartAsync(new() { Clusters = size, Seed = seed });
