@@ -18,6 +18,7 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
 {
     private const int RememberedCertificates = 20_000;
     private readonly GenerationalCache<string, AgentCertificate> remembered = new(RememberedCertificates);
+    private readonly Together<AgentCertificate, (int Epoch, bool IsPresent, bool IsNext)?> standings = new(500, all => StandingsAsync(source, all));
 
     /// <exception cref="ArmException">401, with a code that tells the agent whether a new onboarding token is what it needs.</exception>
     public async Task<AgentCertificate> DemandAsync(HttpContext http)
@@ -61,7 +62,9 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
     /// <summary>A certificate that was given and is used for the first time takes the place of the one before it.</summary>
     private async Task DemandPresentAsync(AgentCertificate certificate, CancellationToken cancel)
     {
-        var (epoch, isPresent, isNext) = await StandingAsync(certificate, cancel);
+        if (await standings.AskAsync(certificate).WaitAsync(cancel) is not { } standing)
+            throw Refused("AgentRevoked", "The cluster is connected no more, or is not reached by an agent any more.");
+        var (epoch, isPresent, isNext) = standing;
         if (certificate.Epoch < epoch)
             throw Refused("AgentSuperseded", $"This agent registered as number {certificate.Epoch}; number {epoch} has taken its place. Stop the one that is not wanted; if that is the other, issue a new onboarding token for this one.");
         if (isNext)
@@ -70,17 +73,19 @@ internal sealed class AgentAuthentication(NpgsqlDataSource source, AgentAuthorit
             throw Refused("AgentCertificateReplaced", "The certificate was renewed since, and the new one has been used.");
     }
 
-    /// <summary>Which agent of the cluster is known now, and whether the certificate is the one in use or the one that follows it.</summary>
-    private async Task<(int Epoch, bool IsPresent, bool IsNext)> StandingAsync(AgentCertificate certificate, CancellationToken cancel)
+    /// <summary>For each, which agent of its cluster is known now, and whether the certificate is the one in use or the one that follows it; null for a cluster without an agent.</summary>
+    private static async Task<IReadOnlyList<(int Epoch, bool IsPresent, bool IsNext)?>> StandingsAsync(NpgsqlDataSource source, IReadOnlyList<AgentCertificate> certificates)
     {
+        var found = new (int, bool, bool)?[certificates.Count];
         await using var command = Sql.Command(source, """
-            select i.agent_epoch, i.agent_certificate = $2, i.agent_next_certificate = $2 from cluster_inventories i join resources r on r.key = i.cluster_key
-            where i.cluster_key = $1 and r.state <> 'Deleting' and r.properties->>'access' = 'Pull'
-            """, certificate.ClusterKey, certificate.Thumbprint);
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        return await row.ReadAsync(cancel)
-            ? (row.GetInt32(0), !row.IsDBNull(1) && row.GetBoolean(1), !row.IsDBNull(2) && row.GetBoolean(2))
-            : throw Refused("AgentRevoked", "The cluster is connected no more, or is not reached by an agent any more.");
+            select a.at, i.agent_epoch, i.agent_certificate = a.thumbprint, i.agent_next_certificate = a.thumbprint
+            from unnest($1::text[], $2::bytea[]) with ordinality a (cluster_key, thumbprint, at) join cluster_inventories i on i.cluster_key = a.cluster_key join resources r on r.key = i.cluster_key
+            where r.state <> 'Deleting' and r.properties->>'access' = 'Pull'
+            """, certificates.Select(one => one.ClusterKey).ToArray(), certificates.Select(one => one.Thumbprint).ToArray());
+        await using var row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync())
+            found[row.GetInt64(0) - 1] = (row.GetInt32(1), !row.IsDBNull(2) && row.GetBoolean(2), !row.IsDBNull(3) && row.GetBoolean(3));
+        return found;
     }
 
     private async Task PromoteAsync(AgentCertificate certificate)

@@ -59,7 +59,10 @@ internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider
     private static readonly TimeSpan LookEvery = TimeSpan.FromMilliseconds(250);
     private readonly ConcurrentDictionary<string, Waiter> waiters = new(StringComparer.Ordinal);
 
-    /// <summary>Until something else than <paramref name="cursor"/> stands for what is to be done, another request of the same agent comes, the front door stops, or <paramref name="upTo"/> has passed.</summary>
+    /// <summary>
+    /// Until there is something to do that <paramref name="cursor"/> does not stand for, an update or cordon that it stands for is wanted no more, another request of the same agent comes, the front door stops, or
+    /// <paramref name="upTo"/> has passed. That something has been done, its agent knows.
+    /// </summary>
     public async Task WaitAsync(string clusterKey, long cursor, TimeSpan upTo, CancellationToken cancel)
     {
         var waiter = new Waiter(cursor);
@@ -104,23 +107,22 @@ internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider
 
     private async Task LookAsync(CancellationToken stop)
     {
-        var due = new Dictionary<string, long>(StringComparer.Ordinal);
+        // Who comes meanwhile may have seen more than this look does.
+        var present = waiters.ToArray();
+        var due = new Dictionary<string, List<WorkPart>>(StringComparer.Ordinal);
         await using (var command = Sql.Command(source, Wanted))
         {
             await using var row = await command.ExecuteReaderAsync(stop);
             while (await row.ReadAsync(stop))
             {
-                var key = row.GetString(0);
-                if (waiters.ContainsKey(key))
-                    due[key] = WorkCursor.Add(due.GetValueOrDefault(key), new((WorkKind)row.GetInt32(1), row.GetInt64(2), row.GetInt64(3)));
+                if (!due.TryGetValue(row.GetString(0), out var parts))
+                    due[row.GetString(0)] = parts = [];
+                parts.Add(new((WorkKind)row.GetInt32(1), row.GetInt64(2), row.GetInt64(3)));
             }
         }
 
-        foreach (var (key, waiter) in waiters)
-        {
-            if (due.GetValueOrDefault(key) != waiter.Cursor)
-                waiter.Wake();
-        }
+        foreach (var (key, waiter) in present)
+            waiter.Compare(due.GetValueOrDefault(key) ?? []);
     }
 
     private void WakeAll()
@@ -136,9 +138,19 @@ internal sealed partial class AgentWaiting(NpgsqlDataSource source, TimeProvider
     {
         private readonly TaskCompletionSource woken = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public long Cursor { get; } = cursor;
+        /// <summary>What the agent knows of and is still to be done; null until the first look.</summary>
+        private HashSet<WorkPart>? known;
+
         public Task Woken => woken.Task;
 
         public void Wake() => woken.TrySetResult();
+
+        public void Compare(List<WorkPart> due)
+        {
+            if (known is null ? WorkCursor.Of(due) != cursor : !known.IsSupersetOf(due) || known.Any(part => part.Kind is WorkKind.Update or WorkKind.Cordon && !due.Contains(part)))
+                Wake();
+            else if (known is null || known.Count != due.Count)
+                known = [.. due];
+        }
     }
 }

@@ -22,10 +22,12 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
     private const long LargestStatus = 1024 * 1024;
     private const int MostOutcomes = 1000;
 
-    /// <summary>Requests that are worked on at once, which leaves the store to others; a waiting agent is none of them.</summary>
-    private readonly ConcurrencyLimiter gate = new(new() { PermitLimit = 16, QueueLimit = 10_000, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
+    /// <summary>Requests that are worked on at once; a waiting agent is none of them.</summary>
+    private readonly ConcurrencyLimiter gate = new(new() { PermitLimit = 256, QueueLimit = 10_000, QueueProcessingOrder = QueueProcessingOrder.OldestFirst });
 
-    private readonly IReadOnlyList<string> nodeImages = configuration.GetSection("Fleets:NodeImages").Get<string[]>() ?? [];
+    private readonly Together<(string Cluster, bool? IsSettled), IReadOnlyList<(AgentWorkItem Item, WantedBinding Binding)>> bindings = new(500, all => BindingsAsync(source, all));
+    private readonly Together<string, AgentUpkeep> upkeeps = new(500, UpkeepOf(source, configuration.GetSection("Fleets:NodeImages").Get<string[]>() ?? []));
+    private readonly Together<AgentReport, IReadOnlyList<int>> reports = new(200, async all => [.. Enumerable.Repeat(await AgentReports.StoreAsync(source, all), all.Count)]);
 
     public static void Map(IEndpointRouteBuilder open)
     {
@@ -44,21 +46,17 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         // What is done already, for an agent that looks whether it still is so; the cursor does not stand for it.
         var isSettled = Number(http, "settled", 1) == 1;
         string cluster;
-        AgentWork work;
         using (await AdmitAsync(http))
-        {
             cluster = await AuthenticateAsync(http);
-            work = await ReadAsync(cluster, isSettled, http.RequestAborted);
-        }
-
-        if (!isSettled && work.Cursor == cursor && wait > TimeSpan.Zero)
+        if (!isSettled && wait > TimeSpan.Zero)
         {
             await waiting.WaitAsync(cluster, cursor, wait, http.RequestAborted);
             heartbeats.Hear(cluster);
-            using (await AdmitAsync(http))
-                work = await ReadAsync(cluster, isSettled: false, http.RequestAborted);
         }
 
+        AgentWork work;
+        using (await AdmitAsync(http))
+            work = await ReadAsync(cluster, isSettled, http.RequestAborted);
         http.Response.Headers.CacheControl = "no-store";
         await http.AnswerAsync(work);
     }
@@ -95,7 +93,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
             throw ArmErrors.Invalid([Shape.Fault(status.Items.Count > MostOutcomes ? "items" : "updates", $"must have at most {MostOutcomes} entries")]);
         if (status.Updates.Any(update => update.State is RolloutMemberState.Pending or RolloutMemberState.Skipped))
             throw ArmErrors.Invalid([Shape.Fault("updates", "must have the states Updating, Deferred, Healthy or Failed; the others are not an agent's to say")]);
-        hints.Reported(await AgentReports.StoreAsync(source, cluster, status, CancellationToken.None));
+        hints.Reported(await reports.AskAsync(new(cluster, status)));
         http.Response.StatusCode = 204;
     }
 
@@ -117,7 +115,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
             });
         }
 
-        var upkeep = await AgentUpkeep.ReadAsync(source, cluster, nodeImages, cancel);
+        var upkeep = await upkeeps.AskAsync(cluster).WaitAsync(cancel);
         var parts = items.Select(item => WorkCursor.Part(item.Placement, item.Generation, item.IsUnscheduled)).Concat(upkeep.Updates.Select(update => new WorkPart(WorkKind.Update, update.Run, update.Claim)));
         return new(WorkCursor.Of(upkeep.Cordon is { } cordon ? parts.Append(new(WorkKind.Cordon, 0, cordon.Generation)) : parts), items) { Updates = upkeep.Updates, Cordon = upkeep.Cordon };
     }
@@ -126,7 +124,7 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
     private async Task<IReadOnlyList<(AgentWorkItem Item, MemberContent? Content)>> ContentsAsync(string cluster, bool? isSettled, CancellationToken cancel)
     {
         var contents = new List<(AgentWorkItem, MemberContent?)>();
-        foreach (var (item, binding) in await BindingsAsync(cluster, isSettled, cancel))
+        foreach (var (item, binding) in await bindings.AskAsync((cluster, isSettled)).WaitAsync(cancel))
         {
             try
             {
@@ -141,20 +139,22 @@ internal sealed class AgentWorkDoor(NpgsqlDataSource source, AgentAuthentication
         return contents;
     }
 
-    private async Task<IReadOnlyList<(AgentWorkItem Item, WantedBinding Binding)>> BindingsAsync(string cluster, bool? isSettled, CancellationToken cancel)
+    private static Func<IReadOnlyList<string>, Task<IReadOnlyList<AgentUpkeep>>> UpkeepOf(NpgsqlDataSource source, string[] nodeImages) => clusters => AgentUpkeep.ReadAsync(source, clusters, nodeImages);
+
+    private static async Task<IReadOnlyList<IReadOnlyList<(AgentWorkItem Item, WantedBinding Binding)>>> BindingsAsync(NpgsqlDataSource source, IReadOnlyList<(string Cluster, bool? IsSettled)> asked)
     {
         await using var command = Sql.Command(source, """
-            select b.placement_id, b.desired_revision, b.is_unscheduled, b.touched_revisions, m.name, m.labels, b.generation, b.observed_generation, b.health, b.error_code, i.has_differences, i.is_drifted
-            from placement_bindings b join fleet_members m on m.id = b.member_id
+            select b.placement_id, b.desired_revision, b.is_unscheduled, b.touched_revisions, m.name, m.labels, b.generation, b.observed_generation, b.health, b.error_code, i.has_differences, i.is_drifted, a.at
+            from unnest($1::text[], $2::bool[]) with ordinality a (cluster_key, is_settled, at) join fleet_members m on m.cluster_key = a.cluster_key join placement_bindings b on b.member_id = m.id
                 cross join lateral (select count(*) > 0 as has_differences, count(*) filter (where kind = 'Drift') > 0 as is_drifted from binding_issues i where i.placement_id = b.placement_id and i.member_id = b.member_id) i
-            where m.cluster_key = $1 and m.is_pull and (b.due_at is not null or ($2 is distinct from false and b.desired_revision > 0)) and ($2 is distinct from true or b.due_at is null) order by b.priority, b.placement_id
-            """, cluster, isSettled is { } settled ? settled : NpgsqlTypes.NpgsqlDbType.Boolean);
-        await using var row = await command.ExecuteReaderAsync(cancel);
-        var due = new List<(AgentWorkItem, WantedBinding)>();
-        while (await row.ReadAsync(cancel))
+            where m.is_pull and (b.due_at is not null or (a.is_settled is distinct from false and b.desired_revision > 0)) and (a.is_settled is distinct from true or b.due_at is null) order by b.priority, b.placement_id
+            """, asked.Select(one => one.Cluster).ToArray(), asked.Select(one => one.IsSettled).ToArray());
+        var due = asked.Select(_ => new List<(AgentWorkItem, WantedBinding)>()).ToList();
+        await using var row = await command.ExecuteReaderAsync();
+        while (await row.ReadAsync())
         {
             var binding = new WantedBinding(row.GetInt32(0), row.GetInt32(1), row.GetBoolean(2), row.GetFieldValue<int[]>(3), row.GetString(4), Json.Read<Dictionary<string, string>>(row.GetString(5)));
-            due.Add((new()
+            due[(int)row.GetInt64(12) - 1].Add((new()
             {
                 Placement = binding.PlacementId, DesiredRevision = binding.DesiredRevision, IsUnscheduled = binding.IsUnscheduled, Generation = row.GetInt64(6), ObservedGeneration = row.GetInt64(7), Health = (BindingHealth)row.GetInt16(8), Touched = [],
                 ErrorCode = row.IsDBNull(9) ? null : row.GetString(9), HasDifferences = row.GetBoolean(10), IsDrifted = row.GetBoolean(11),

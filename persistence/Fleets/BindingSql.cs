@@ -110,9 +110,9 @@ public static class BindingSql
         where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.claims = a.claim
         """;
 
-    /// <summary>$1 placements, $2 generations, $3 the member: its agent says that nothing is left of what was to go.</summary>
+    /// <summary>$1 placements, $2 generations, $3 members: their agents say that nothing is left of what was to go.</summary>
     public const string ForgetReported = """
-        delete from placement_bindings b using unnest($1::int[], $2::bigint[]) as a (placement_id, generation)
-        where b.placement_id = a.placement_id and b.member_id = $3 and b.is_unscheduled and b.generation = a.generation
+        delete from placement_bindings b using unnest($1::int[], $2::bigint[], $3::int[]) as a (placement_id, generation, member_id)
+        where b.placement_id = a.placement_id and b.member_id = a.member_id and b.is_unscheduled and b.generation = a.generation
         """;
 }

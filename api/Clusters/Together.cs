@@ -1,0 +1,73 @@
+namespace ControlPlane.Api.Clusters;
+
+/// <summary>
+/// Answers those who ask at the same time together: while one answer is on its way the others gather for the next. Nobody waits for company, and a thousand agents that come at once cost the store a few statements. When an answer
+/// for several fails, each is answered alone, so that none suffers from another's question.
+/// </summary>
+internal sealed class Together<TQuestion, TAnswer>(int most, Func<IReadOnlyList<TQuestion>, Task<IReadOnlyList<TAnswer>>> answer)
+{
+    private readonly Lock gate = new();
+    private readonly Queue<Asked> waiting = [];
+    private bool isAnswering;
+
+    public Task<TAnswer> AskAsync(TQuestion question)
+    {
+        var asked = new Asked(question);
+        lock (gate)
+        {
+            waiting.Enqueue(asked);
+            if (isAnswering)
+                return asked.Answer.Task;
+            isAnswering = true;
+        }
+
+        _ = AnswerAllAsync();
+        return asked.Answer.Task;
+    }
+
+    private async Task AnswerAllAsync()
+    {
+        while (Next() is { Count: > 0 } all)
+        {
+            if (await TryAnswerAsync(all, isLast: all.Count == 1))
+                continue;
+            foreach (var asked in all)
+                await TryAnswerAsync([asked], isLast: true);
+        }
+    }
+
+    private List<Asked> Next()
+    {
+        lock (gate)
+        {
+            var next = new List<Asked>();
+            while (next.Count < most && waiting.TryDequeue(out var asked))
+                next.Add(asked);
+            isAnswering = next.Count > 0;
+            return next;
+        }
+    }
+
+    private async Task<bool> TryAnswerAsync(List<Asked> all, bool isLast)
+    {
+        try
+        {
+            foreach (var (asked, one) in all.Zip(await answer([.. all.Select(asked => asked.Question)])))
+                asked.Answer.TrySetResult(one);
+        }
+        catch (Exception failure)
+        {
+            if (!isLast)
+                return false;
+            all[0].Answer.TrySetException(failure);
+        }
+
+        return true;
+    }
+
+    private sealed class Asked(TQuestion question)
+    {
+        public TQuestion Question { get; } = question;
+        public TaskCompletionSource<TAnswer> Answer { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+}
