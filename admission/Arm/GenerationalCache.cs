@@ -11,6 +11,7 @@ namespace ControlPlane.Admission.Arm;
 internal sealed class GenerationalCache<TKey, TValue>(int capacity)
     where TKey : notnull
 {
+    private readonly Lock swapping = new();
     private volatile ConcurrentDictionary<TKey, TValue> young = new();
     private volatile ConcurrentDictionary<TKey, TValue> old = new();
     private int youngCount;
@@ -31,11 +32,16 @@ internal sealed class GenerationalCache<TKey, TValue>(int capacity)
     public void Set(TKey key, TValue value)
     {
         young[key] = value;
-        if (Interlocked.Increment(ref youngCount) != capacity / 2)
+        if (Interlocked.Increment(ref youngCount) < capacity / 2)
             return;
-
-        old = young;
-        young = new();
-        Volatile.Write(ref youngCount, 0);
+        // Whoever comes while it is full waits for the swap: a thread that is paused in the middle of it must not let it grow.
+        lock (swapping)
+        {
+            if (Volatile.Read(ref youngCount) < capacity / 2)
+                return;
+            old = young;
+            young = new();
+            Volatile.Write(ref youngCount, 0);
+        }
     }
 }

@@ -7,8 +7,8 @@ namespace ControlPlane.Tests.Engine;
 /// <summary>A running control plane with short leases, and a cluster whose answers the test controls: one for all tests of a composition.</summary>
 public abstract class RunningEngine(Composition composition, int workers) : IAsyncLifetime
 {
-    /// <summary>How long a lease of these processes lasts.</summary>
-    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(3);
+    /// <summary>How long a lease of these processes lasts: longer than a busy machine stands still.</summary>
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(5);
 
     internal ProcessStack Stack { get; private set; } = null!;
     internal ScriptedCluster Cluster { get; private set; } = null!;

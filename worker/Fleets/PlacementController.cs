@@ -19,7 +19,7 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
     private static readonly TimeSpan StatusEvery = TimeSpan.FromMilliseconds(500);
 
     /// <summary>So many are scheduled with one look at the members.</summary>
-    private const int Batch = 50;
+    private const int Batch = 100;
 
     private readonly ConcurrentDictionary<int, long> shown = new();
     private long swept;
@@ -37,12 +37,11 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
                     news = [.. news.Union(await DueAsync(stoppingToken))];
                 }
 
+                // Where all of them go first: how they stand can be told a moment later.
                 foreach (var some in news.Chunk(Batch))
-                {
                     await ScheduleAsync(some, stoppingToken);
-                    foreach (var placement in some)
-                        await TendAsync(placement, stoppingToken);
-                }
+                foreach (var placement in news)
+                    await TendAsync(placement, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
