@@ -24,8 +24,13 @@ internal sealed record Measure
     /// <summary>A figure without a goal.</summary>
     public static Measure Fact(string name, double value, string unit) => new() { Name = name, Value = value, Unit = unit };
 
-    public static Measure AtMost(string name, double value, string unit, double limit) =>
-        new() { Name = name, Value = value, Unit = unit, Goal = $"<= {limit} {unit}", Met = value <= limit };
+    /// <param name="name">What was measured.</param>
+    /// <param name="value">The figure.</param>
+    /// <param name="unit">Of the figure, the limit and the reference.</param>
+    /// <param name="limit">The most that is good enough.</param>
+    /// <param name="reference">What the machine makes of it at that hour without us.</param>
+    public static Measure AtMost(string name, double value, string unit, double limit, double? reference = null) =>
+        new() { Name = name, Value = value, Unit = unit, Reference = reference, Ratio = value / reference, Goal = $"<= {limit} {unit}", Met = value <= limit };
 
     public static Measure RatioAtLeast(string name, double value, string unit, double reference, double least) =>
         new() { Name = name, Value = value, Unit = unit, Reference = reference, Ratio = value / reference, Goal = $"ratio >= {least}", Met = value / reference >= least };

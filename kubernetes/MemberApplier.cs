@@ -14,6 +14,9 @@ internal sealed record BindingState(long Generation, long ObservedGeneration, Bi
 
     /// <summary>It was available: a look is only whether it still is as it was.</summary>
     public bool IsSettled => IsApplied && Health is BindingHealth.Available;
+
+    /// <summary>As it stands when a look has come to that.</summary>
+    public BindingState After(BindingOutcome seen) => this with { ObservedGeneration = seen.ObservedGeneration, Health = seen.Health, Attempts = seen.Attempts, ErrorCode = seen.ErrorCode };
 }
 
 /// <summary>What a placement wants of one member.</summary>
@@ -63,6 +66,9 @@ internal sealed record BindingOutcome(BindingHealth Health, long ObservedGenerat
     public bool IsNews(BindingHealth health, string? errorCode, bool hasDifferences) =>
         Health != health || ErrorCode != errorCode || Again is not null || Repaired is not null || (Differences is { } found && (found.Count > 0 || hasDifferences));
 
+    /// <summary>Both looks told as one: the later one, and what only the earlier one could see.</summary>
+    public BindingOutcome Then(BindingOutcome later) => later with { Differences = later.Differences ?? Differences, Repaired = later.Repaired ?? Repaired };
+
     /// <summary>It will not help to do the same again soon.</summary>
     public static BindingOutcome Refused(BindingState state, string code, string message) =>
         new(BindingHealth.Failed, state.Generation, TimeSpan.FromSeconds(Math.Min(60, 5 * (1 << Math.Min(state.Attempts, 4)))), state.Attempts + 1, code, message);
@@ -90,11 +96,30 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
 
     private const int UnreachableAfter = 2;
 
+    /// <summary>So soon after it was applied, whoever applied it looks again: most objects are available by then, that is told once, and a connection that is not kept open need not be made a second time.</summary>
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(150);
+
     public async Task<BindingOutcome> LookAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop)
+    {
+        var seen = new List<ObjectOutcome>(content.Wanted.Count);
+        var applied = await LookOnceAsync(content, state, seen, member, stop);
+        if (state.IsApplied || !state.After(applied).IsApplied || applied is not { Health: BindingHealth.Progressing, Again: { } again } || again > Moment)
+            return applied;
+        await Task.Delay(again, stop);
+        seen.RemoveAll(one => one.Health.Availability is not Availability.Available);
+        return applied.Then(await LookOnceAsync(content, state.After(applied), seen, member, stop));
+    }
+
+    /// <param name="content">What is wanted.</param>
+    /// <param name="state">As far as it has come.</param>
+    /// <param name="seen">Objects that need not be looked at once more; all that were looked at, afterwards.</param>
+    /// <param name="member">Where.</param>
+    /// <param name="stop">Ends it.</param>
+    private async Task<BindingOutcome> LookOnceAsync(MemberContent content, BindingState state, List<ObjectOutcome> seen, MemberApi member, CancellationToken stop)
     {
         try
         {
-            return content.IsUnscheduled ? await RemoveAsync(content, state, member, stop) : await ApplyAsync(content, state, member, stop);
+            return content.IsUnscheduled ? await RemoveAsync(content, state, member, stop) : await ApplyAsync(content, state, seen, member, stop);
         }
         catch (MemberUnreachableException fault)
         {
@@ -116,11 +141,10 @@ internal sealed class MemberApplier(KubernetesKinds kinds)
         }
     }
 
-    private async Task<BindingOutcome> ApplyAsync(MemberContent content, BindingState state, MemberApi member, CancellationToken stop)
+    private async Task<BindingOutcome> ApplyAsync(MemberContent content, BindingState state, List<ObjectOutcome> seen, MemberApi member, CancellationToken stop)
     {
-        var look = LookOf(content, state);
-        var seen = new List<ObjectOutcome>(content.Wanted.Count);
-        foreach (var thing in content.Wanted)
+        var (look, known) = (LookOf(content, state), seen.Select(one => one.Thing).ToHashSet());
+        foreach (var thing in content.Wanted.Where(thing => !known.Contains(thing.Reference)))
         {
             if (look is not LookKind.Report && Waits(thing.Reference, seen) is { } first)
                 // What failed is not waited for: nothing after it is applied.

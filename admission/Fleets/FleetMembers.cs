@@ -10,15 +10,14 @@ internal static class FleetMembers
 {
     /// <summary>What somebody wrote and what policies put on them keep placements away alike.</summary>
     private const string Members = """
-        select id, name, labels, properties, taints || (select coalesce(jsonb_agg(taint - 'owner'), '[]') from jsonb_array_elements(policy_taints) taint), is_leaving, unreachable
+        select id, name, labels, properties, case when policy_taints = '[]' then taints else taints || (select jsonb_agg(taint - 'owner') from jsonb_array_elements(policy_taints) taint) end, is_leaving, unreachable
         from fleet_members where fleet_key = $1 order by name collate "C"
         """;
 
     private const string Places = """
-        select coalesce((select array_agg(b.member_id) from placement_bindings b where b.placement_id = p.id and not b.is_unscheduled), '{}'),
-            coalesce((select array_agg(e.member) from placement_evictions e where e.placement_id = p.id), '{}'),
-            exists (select from placement_bindings b where b.placement_id = p.id and b.is_unscheduled)
-        from placements p where p.resource_key = $1
+        select coalesce(b.bound, '{}'), coalesce((select array_agg(e.member) from placement_evictions e where e.placement_id = p.id), '{}'), coalesce(b.is_leaving, false)
+        from placements p, lateral (select array_agg(member_id) filter (where not is_unscheduled) as bound, bool_or(is_unscheduled) as is_leaving from placement_bindings where placement_id = p.id) b
+        where p.resource_key = $1
         """;
 
     public static async Task<IReadOnlyList<SchedulableMember>> ReadAsync(NpgsqlDataSource source, string fleet, CancellationToken cancel)

@@ -97,7 +97,7 @@ internal static class PlacementScheduler
 
     /// <summary>A NoSchedule taint keeps new placements away; NoExecute takes away those that are there.</summary>
     private static bool IsTolerated(PlacementPolicy policy, SchedulableMember member, bool isBound) =>
-        member.Taints.All(taint => (isBound && taint.Effect is TaintEffect.NoSchedule) || policy.Tolerations.Any(toleration => toleration.Tolerates(taint)));
+        member.Taints.Count == 0 || member.Taints.All(taint => (isBound && taint.Effect is TaintEffect.NoSchedule) || policy.Tolerations.Any(toleration => toleration.Tolerates(taint)));
 
     private static bool Matches(ClusterSelectorTerm term, SchedulableMember member) =>
         term.LabelSelector?.Matches(member.Labels) is not false && (term.PropertySelector?.MatchExpressions.All(one => one.Matches(member.Properties)) is not false);

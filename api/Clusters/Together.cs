@@ -1,8 +1,10 @@
+using Npgsql;
+
 namespace ControlPlane.Api.Clusters;
 
 /// <summary>
-/// Answers those who ask at the same time together: while one answer is on its way the others gather for the next. Nobody waits for company, and a thousand agents that come at once cost the store a few statements. When an answer
-/// for several fails, each is answered alone, so that none suffers from another's question.
+/// Answers those who ask at the same time together: while one answer is on its way the others gather for the next. Nobody waits for company, and a thousand agents that come at once cost the store a few statements. When the
+/// store refuses a statement for several, each is answered alone, so that none suffers from another's question; when it cannot be reached, all are told so at once.
 /// </summary>
 internal sealed class Together<TQuestion, TAnswer>(int most, Func<IReadOnlyList<TQuestion>, Task<IReadOnlyList<TAnswer>>> answer)
 {
@@ -29,10 +31,10 @@ internal sealed class Together<TQuestion, TAnswer>(int most, Func<IReadOnlyList<
     {
         while (Next() is { Count: > 0 } all)
         {
-            if (await TryAnswerAsync(all, isLast: all.Count == 1))
+            if (await TryAnswerAsync(all))
                 continue;
             foreach (var asked in all)
-                await TryAnswerAsync([asked], isLast: true);
+                await TryAnswerAsync([asked]);
         }
     }
 
@@ -48,18 +50,20 @@ internal sealed class Together<TQuestion, TAnswer>(int most, Func<IReadOnlyList<
         }
     }
 
-    private async Task<bool> TryAnswerAsync(List<Asked> all, bool isLast)
+    private async Task<bool> TryAnswerAsync(List<Asked> all)
     {
         try
         {
             foreach (var (asked, one) in all.Zip(await answer([.. all.Select(asked => asked.Question)])))
                 asked.Answer.TrySetResult(one);
         }
+        catch (PostgresException) when (all.Count > 1)
+        {
+            return false;
+        }
         catch (Exception failure)
         {
-            if (!isLast)
-                return false;
-            all[0].Answer.TrySetException(failure);
+            all.ForEach(asked => asked.Answer.TrySetException(failure));
         }
 
         return true;

@@ -21,8 +21,6 @@ internal sealed partial class AgentLoop(
     /// <summary>For one look at everything that a placement has.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly TimeSpan Gather = TimeSpan.FromMilliseconds(300);
-
     private readonly ConcurrentDictionary<string, AgentBundle> bundles = new(StringComparer.Ordinal);
 
     public async Task RunAsync(CancellationToken stop)
@@ -199,13 +197,6 @@ internal sealed partial class AgentLoop(
         for (var attempt = 0; ;)
         {
             var outcomes = table.Untold(MostOutcomes);
-            if (outcomes.Count > 0 && outcomes.All(one => one.Health is BindingHealth.Progressing))
-            {
-                // What begins has often ended a moment later: then one report says it.
-                await HappensAsync(table.News, Gather, stop);
-                outcomes = table.Untold(MostOutcomes);
-            }
-
             var others = upkeep.Untold();
             var isInventoryDue = others.HasEnded || time.GetUtcNow() >= inventoryAt;
             var inventory = isInventoryDue ? await InventoryAsync(stop) : null;

@@ -20,7 +20,7 @@ public static class InventorySql
 
     /// <summary>$1 how many, $2 for how long nobody else looks at them. The longest overdue first.</summary>
     public const string Claim = """
-        with picked as (select cluster_key from cluster_inventories where due_at <= now() order by due_at limit $1 for update skip locked)
+        with picked as (select cluster_key from cluster_inventories where due_at <= now() - $3 order by due_at limit $1 for update skip locked)
         update cluster_inventories i set due_at = now() + $2 from picked p join resources r on r.key = p.cluster_key
         where i.cluster_key = p.cluster_key returning i.cluster_key, r.version, i.attempts
         """;

@@ -16,8 +16,8 @@ internal sealed class BindingOptions
     /// <summary>With how many members one worker talks at once. <value>256</value></summary>
     public int Concurrency { get; set; } = 256;
 
-    /// <summary>To how many clusters a worker keeps a connection open while it does not talk to them; the others cost a TLS handshake each time. <value>1250</value></summary>
-    public int WarmConnections { get; set; } = 1250;
+    /// <summary>To how many clusters a worker keeps a connection open while it does not talk to them; the others cost a TLS handshake each time. <value>2500</value></summary>
+    public int WarmConnections { get; set; } = 2500;
 
     /// <summary>How long a claim lasts without renewal: after that another worker takes over from one that died. <value>10 s</value></summary>
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(10);
@@ -89,6 +89,7 @@ internal sealed partial class BindingPump(NpgsqlDataSource source, MemberConnect
             slots.GiveBack(room - claimed);
         }
 
+        signal.IsCrowded = claimed == room;
         return claimed > 0;
     }
 

@@ -52,7 +52,7 @@ internal sealed partial class ComplianceLoop(NpgsqlDataSource source, NodeCordon
             await using (var command = Sql.Command(source, Taint, PolicyAssignment.Type.ToString(), PolicyTaint.NonCompliant))
             {
                 if (await command.ExecuteNonQueryAsync(stop) > 0)
-                    signal.Seen([]);
+                    signal.Members();
             }
 
             await cordons.SettleAsync(stop);

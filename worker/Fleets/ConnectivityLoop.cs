@@ -59,7 +59,7 @@ internal sealed partial class ConnectivityLoop(NpgsqlDataSource source, Placemen
         await ExecuteAsync(connection, InventorySql.ShowMembers, stop, keys, statuses);
         await transaction.CommitAsync(stop);
         if (scheduled > 0)
-            signal.Seen([]);
+            signal.Members();
         if (back.Length > 0)
             signal.Work();
         return due.Count;

@@ -123,7 +123,7 @@ internal sealed class DeleteEviction(PlacementSignal signal) : Operation<Placeme
 
     private Task TellAsync(EvictionContext context, CancellationToken stop)
     {
-        signal.Seen([]);
+        signal.Members();
         return Task.CompletedTask;
     }
 }

@@ -78,7 +78,7 @@ internal sealed class JoinFleet(PlacementSignal signal) : Operation<FleetMember,
             await transaction.ExecuteAsync("update cluster_inventories set show_at = now() where cluster_key = $1", token, cluster.Key);
             await transaction.ExecuteAsync("update placements set schedule_due = true where fleet_key = $1", token, context.Id.Parent.Key);
         });
-        signal.Seen([]);
+        signal.Members();
     }
 }
 
@@ -94,7 +94,7 @@ internal sealed class LeaveFleet(NpgsqlDataSource source, PlacementSignal signal
             await transaction.ExecuteAsync("update fleet_members set is_leaving = true where resource_key = $1", token, context.Resource.Key);
             await transaction.ExecuteAsync("update placements set schedule_due = true where id in (select b.placement_id from placement_bindings b join fleet_members m on m.id = b.member_id where m.resource_key = $1)", token, context.Resource.Key);
         }, stop);
-        signal.Seen([]);
+        signal.Members();
     }
 
     /// <summary>What placements brought goes first, and nodes that were cordoned for a policy are uncordoned, unless the member is to be forgotten as it is.</summary>

@@ -29,6 +29,7 @@ internal static class FleetsWorker
         services.AddHostedService<DriftLoop>();
         services.AddHostedService<InventoryLoop>();
         services.AddHostedService<ConnectivityLoop>();
+        services.AddHostedService<SchedulingLoop>();
         services.AddHostedService<PlacementController>();
         services.AddHostedService<InsightLoop>();
         services.AddSingleton<NodeCordons>();

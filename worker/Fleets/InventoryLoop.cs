@@ -13,7 +13,7 @@ namespace ControlPlane.Worker.Fleets;
 /// Looks at every cluster with the access Push, again and again: claims those that are due, asks each, and stores what was seen in batches. Any number of workers share the table; one that dies
 /// leaves claims that run out. A cluster that does not answer is asked less and less often, and keeps nobody waiting.
 /// </summary>
-internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConnections clusters, IOptions<ClusterOptions> options, TimeProvider clock, ILogger<InventoryLoop> logger) : BackgroundService
+internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConnections clusters, PlacementSignal placements, IOptions<ClusterOptions> options, TimeProvider clock, ILogger<InventoryLoop> logger) : BackgroundService
 {
     private const int Concurrency = 64;
     private const int Batch = 200;
@@ -25,6 +25,9 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(40);
 
     private static readonly TimeSpan ClaimFor = TimeSpan.FromSeconds(60);
+
+    /// <summary>So long a look is put off while placements need the worker: much less than it takes for a cluster to be offline.</summary>
+    private static readonly TimeSpan Courtesy = TimeSpan.FromSeconds(45);
 
     private readonly Channel<Look> looks = Channel.CreateUnbounded<Look>(new() { SingleReader = true });
     private readonly LookSlots slots = new(Concurrency);
@@ -102,7 +105,7 @@ internal sealed partial class InventoryLoop(NpgsqlDataSource source, MemberConne
     private async Task<IReadOnlyList<(string Key, long Version, int Attempts)>> ClaimAsync(int most, CancellationToken stop)
     {
         var due = new List<(string, long, int)>();
-        await using var command = Sql.Command(source, InventorySql.Claim, most, ClaimFor);
+        await using var command = Sql.Command(source, InventorySql.Claim, most, ClaimFor, placements.IsCrowded ? Courtesy : TimeSpan.Zero);
         await using var row = await command.ExecuteReaderAsync(stop);
         while (await row.ReadAsync(stop))
             due.Add((row.GetString(0), row.GetInt64(1), row.GetInt32(2)));

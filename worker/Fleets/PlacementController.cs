@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using ControlPlane.Admission.Fleets;
 using ControlPlane.Contracts.Arm;
 using ControlPlane.Contracts.Fleets;
 using ControlPlane.Persistence;
@@ -8,8 +7,8 @@ using Npgsql;
 namespace ControlPlane.Worker.Fleets;
 
 /// <summary>
-/// Keeps every placement going: schedules it anew when members changed, advances its run when something was seen or time has come, and shows how it stands. It acts on rows under locks that
-/// other workers skip, so that any number of them may do it, and any of them may die.
+/// Keeps every placement going: advances its run when something was seen or time has come, and shows how it stands. It acts on rows under locks that other workers skip, so that any number of
+/// them may do it, and any of them may die. Where placements go is decided by <see cref="SchedulingLoop"/>, which does not wait for this.
 /// </summary>
 internal sealed partial class PlacementController(NpgsqlDataSource source, PlacementSignal signal, TimeProvider clock, ILogger<PlacementController> logger) : BackgroundService
 {
@@ -18,8 +17,8 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
     /// <summary>How often a status is written at most, while its members are changing.</summary>
     private static readonly TimeSpan StatusEvery = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>So many are scheduled with one look at the members.</summary>
-    private const int Batch = 100;
+    /// <summary>The longest pause between two rounds while there are news.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(100);
 
     private readonly ConcurrentDictionary<int, long> shown = new();
     private long swept;
@@ -31,17 +30,17 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
             try
             {
                 var news = await signal.NewsAsync(Sweep, stoppingToken);
-                if (swept == 0 || clock.GetElapsedTime(swept) >= Sweep)
+                if (news.Count == 0 || swept == 0 || clock.GetElapsedTime(swept) >= Sweep)
                 {
                     swept = clock.GetTimestamp();
                     news = [.. news.Union(await DueAsync(stoppingToken))];
                 }
 
-                // Where all of them go first: how they stand can be told a moment later.
-                foreach (var some in news.Chunk(Batch))
-                    await ScheduleAsync(some, stoppingToken);
+                var begin = clock.GetTimestamp();
                 foreach (var placement in news)
                     await TendAsync(placement, stoppingToken);
+                // The longer a look at the runs takes, the more is to be seen by the next one.
+                await Task.Delay(TimeSpan.FromTicks(Math.Min(2 * clock.GetElapsedTime(begin).Ticks, Pause.Ticks)), clock, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
@@ -55,10 +54,10 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
         }
     }
 
-    /// <summary>Placements whose members changed, whose status is behind, or whose run is under way.</summary>
+    /// <summary>Placements whose status is behind, or whose run is under way.</summary>
     private async Task<IReadOnlyList<int>> DueAsync(CancellationToken stop)
     {
-        await using var command = Sql.Command(source, "select id from placements where schedule_due or status_due union select placement_id from rollout_runs where ended_at is null");
+        await using var command = Sql.Command(source, "select id from placements where status_due union select placement_id from rollout_runs where ended_at is null");
         await using var row = await command.ExecuteReaderAsync(stop);
         var due = new List<int>();
         while (await row.ReadAsync(stop))
@@ -86,37 +85,6 @@ internal sealed partial class PlacementController(NpgsqlDataSource source, Place
 
         shown[placement] = clock.GetTimestamp();
         await ShowAsync(connection, placement, stop);
-    }
-
-    /// <summary>
-    /// Those that are due; a placement that is being changed is scheduled by that operation. The members are read when the placements are held: whoever changes a member then waits, and makes them
-    /// due again.
-    /// </summary>
-    private async Task ScheduleAsync(int[] placements, CancellationToken stop)
-    {
-        await using var connection = await source.OpenConnectionAsync(stop);
-        await using var transaction = await connection.BeginTransactionAsync(stop);
-        var due = new List<(int Placement, string Key, string Fleet, string Properties)>();
-        await using (var command = Sql.Command(connection, """
-            select p.id, p.resource_key, p.fleet_key, r.properties from placements p join resources r on r.key = p.resource_key
-            where p.id = any ($1) and p.schedule_due and r.state <> 'Deleting' order by p.id for update of p skip locked
-            """, placements))
-        {
-            await using var row = await command.ExecuteReaderAsync(stop);
-            while (await row.ReadAsync(stop))
-                due.Add((row.GetInt32(0), row.GetString(1), row.GetString(2), row.GetString(3)));
-        }
-
-        foreach (var fleet in due.GroupBy(one => one.Fleet, StringComparer.Ordinal))
-        {
-            var members = await FleetMembers.ReadAsync(connection, fleet.Key, stop);
-            foreach (var (placement, key, _, properties) in fleet)
-                await Scheduling.RunAsync(connection, key, placement, Json.Read<ClusterResourcePlacement>(properties), members, stop);
-        }
-
-        await transaction.CommitAsync(stop);
-        if (due.Count > 0)
-            signal.Work();
     }
 
     private static async Task MarkAsync(NpgsqlConnection connection, int placement, CancellationToken stop)

@@ -157,22 +157,26 @@ internal static class RolloutRuns
 
     public static RolloutCounts Counts(int[] states) => new(states.Sum(), states[0], states[1], states[2], states[3], states[4], states[5]);
 
-    /// <summary>The next members of the stage, in one statement with their bindings; those that have the placement only as far as its budget allows.</summary>
+    /// <summary>
+    /// The next members of the stage, in one statement with their bindings; those that have the placement only as far as its budget allows. A row of the run is written where it was read, as in
+    /// <see cref="ReconcileAsync"/>; nobody else writes it meanwhile, for the run is held.
+    /// </summary>
     private static Task StartMembersAsync(NpgsqlConnection connection, ActiveRun run, RolloutDecision decision, CancellationToken stop) => ExecuteAsync(connection, $"""
-        with next as ({(decision.MostDisrupted is null ? "select member_id from rollout_members where run_id = $4 and stage = $5 and state = 0 order by ordinal limit $6" : $"""
-            select member_id from (
-                select m.member_id, m.ordinal, {BindingSql.IsAvailable} as is_available, count(*) filter (where {BindingSql.IsAvailable}) over (order by m.ordinal) as disrupted
+        with next as ({(decision.MostDisrupted is null ? "select ctid as place, member_id from rollout_members where run_id = $4 and stage = $5 and state = 0 order by ordinal limit $6" : $"""
+            select place, member_id from (
+                select m.ctid as place, m.member_id, m.ordinal, {BindingSql.IsAvailable} as is_available, count(*) filter (where {BindingSql.IsAvailable}) over (order by m.ordinal) as disrupted
                 from rollout_members m join placement_bindings b on b.placement_id = $1 and b.member_id = m.member_id where m.run_id = $4 and m.stage = $5 and m.state = 0) pending
             where not is_available or disrupted <= $7 order by ordinal limit $6
             """)}),
-        flipped as ({Flip("b.member_id in (select member_id from next)")} returning b.member_id, b.generation)
-        update rollout_members m set state = 1, generation = flipped.generation, started_at = now() from flipped where m.run_id = $4 and m.member_id = flipped.member_id
+        flipped as ({Flip("b.member_id = next.member_id", "from next")} returning next.place, b.generation)
+        update rollout_members m set state = 1, generation = flipped.generation, started_at = now() from flipped where m.ctid = flipped.place
         """, stop, run.PlacementId, run.Revision, run.Kind is RolloutKind.Rollback ? RollbackPriority : RolloutPriority, run.Id, run.Stage, decision.Start, decision.MostDisrupted ?? 0);
 
     /// <summary>$1 placement, $2 revision, $3 priority. A claim that is held stays held: two must not write to one member at once.</summary>
-    private static string Flip(string which) => $"""
+    private static string Flip(string which, string from = "") => $"""
         update placement_bindings b set desired_revision = $2, generation = b.generation + 1, due_at = now(), priority = $3, attempts = 0,
             touched_revisions = case when $2 = any (b.touched_revisions) then b.touched_revisions else b.touched_revisions || $2 end
+        {from}
         where b.placement_id = $1 and not b.is_unscheduled and {which}
         """;
 

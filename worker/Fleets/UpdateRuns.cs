@@ -158,7 +158,7 @@ internal static class UpdateRuns
 
     /// <summary>
     /// A member is in the hands of one run at a time; one that is in another's waits for its turn. Runs of a fleet start members one after the other, for each must see whom the others have.
-    /// The answer is how many were started.
+    /// When it starts is read from the clock: the transaction may have begun while another run still had the member. The answer is how many were started.
     /// </summary>
     private static async Task<int> StartMembersAsync(NpgsqlConnection connection, ActiveUpdate run, int group, int count, CancellationToken stop)
     {
@@ -166,7 +166,7 @@ internal static class UpdateRuns
             return 0;
         await ExecuteAsync(connection, "select pg_advisory_xact_lock(hashtextextended(fleet_key, 0)) from update_runs where id = $1", stop, run.Id);
         return await ExecuteAsync(connection, """
-            update update_run_members set state = 1, started_at = now(), ended_at = null, due_at = now(), attempts = 0, message = null, epoch = epoch + 1
+            update update_run_members set state = 1, started_at = clock_timestamp(), ended_at = null, due_at = now(), attempts = 0, message = null, epoch = epoch + 1
             where run_id = $1 and member_id in (
                 select member_id from update_run_members m where run_id = $1 and stage = $2 and group_index = $3 and state = 0 and not exists (select from update_run_members o where o.member_id = m.member_id and o.state = 1)
                 order by ordinal limit $4)
