@@ -12,10 +12,7 @@ internal sealed partial class SchedulingLoop(NpgsqlDataSource source, PlacementS
     private static readonly TimeSpan Sweep = TimeSpan.FromMilliseconds(500);
 
     /// <summary>So many are scheduled with one look at the members.</summary>
-    private const int Batch = 25;
-
-    /// <summary>So many batches at once: while the store reads for one, it is decided about another.</summary>
-    private const int AtOnce = 2;
+    private const int Batch = 100;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -24,10 +21,8 @@ internal sealed partial class SchedulingLoop(NpgsqlDataSource source, PlacementS
             try
             {
                 // Whoever is held by another comes again with the next sweep.
-                var isMore = await ScheduleAsync(stoppingToken);
-                while (isMore)
-                    isMore = (await Task.WhenAll(Enumerable.Range(0, AtOnce).Select(_ => ScheduleAsync(stoppingToken)))).Contains(true);
-                await signal.MembersAsync(Sweep, stoppingToken);
+                if (!await ScheduleAsync(stoppingToken))
+                    await signal.MembersAsync(Sweep, stoppingToken);
             }
             catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
             {
