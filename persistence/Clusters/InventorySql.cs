@@ -18,7 +18,7 @@ public static class InventorySql
         from resources where type = $1 and state <> 'Deleting' on conflict (cluster_key) do nothing
         """;
 
-    /// <summary>$1 how many, $2 for how long nobody else looks at them. The longest overdue first.</summary>
+    /// <summary>$1 how many, $2 for how long nobody else looks at them, $3 by how long a look must be overdue. The longest overdue first.</summary>
     public const string Claim = """
         with picked as (select cluster_key from cluster_inventories where due_at <= now() - $3 order by due_at limit $1 for update skip locked)
         update cluster_inventories i set due_at = now() + $2 from picked p join resources r on r.key = p.cluster_key
